@@ -1,0 +1,1 @@
+"""All that touches RDKit or SELFIES. Nothing here knows of torch."""

@@ -1,0 +1,86 @@
+"""Reading SMILES: what counts as a molecule, and its one canonical spelling.
+
+A molecule is an RDKit-parsable, sanitised, canonical isomeric SMILES with at least one
+heavy atom.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from molvae.errors import MoleculeError
+
+Molecule = Chem.Mol
+
+LONGEST_SMILES = 2_000
+"""Characters; what is longer isn't given to the parser at all."""
+
+
+def parse(smiles: str) -> Molecule:
+    """Read a SMILES into a sanitised RDKit molecule.
+
+    Raises:
+        MoleculeError: With a short reason: empty, too long, not a SMILES, a bad valence,
+            no heavy atom.
+    """
+    text = smiles.strip()
+    if not text:
+        raise MoleculeError("empty")
+    if len(text) > LONGEST_SMILES:
+        raise MoleculeError(f"longer than {LONGEST_SMILES} characters")
+    if text.split()[0] != text:
+        raise MoleculeError("not a SMILES: it has white space in it")
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text)
+        if molecule is None:
+            raise MoleculeError(_problem(text))
+    if molecule.GetNumHeavyAtoms() == 0:
+        raise MoleculeError("no heavy atom")
+    return molecule
+
+
+def canonical(smiles: str) -> str:
+    """The canonical isomeric SMILES of a molecule.
+
+    >>> canonical("OCC") == canonical("C(O)C") == "CCO"
+    True
+
+    Raises:
+        MoleculeError: As `parse`.
+    """
+    return to_smiles(parse(smiles))
+
+
+def to_smiles(molecule: Molecule) -> str:
+    """The canonical isomeric SMILES of an RDKit molecule."""
+    return str(Chem.MolToSmiles(molecule))
+
+
+def flatten(molecule: Molecule) -> Molecule:
+    """A copy without stereo marks and isotopes, neutralised where that is possible.
+
+    Charges that belong to the drawing, such as a nitro group's, stay.
+    """
+    flat = _uncharger().uncharge(molecule)
+    Chem.RemoveStereochemistry(flat)
+    for atom in flat.GetAtoms():
+        atom.SetIsotope(0)
+    return flat
+
+
+@cache
+def _uncharger() -> rdMolStandardize.Uncharger:
+    return rdMolStandardize.Uncharger()
+
+
+def _problem(text: str) -> str:
+    molecule = Chem.MolFromSmiles(text, sanitize=False)
+    if molecule is None:
+        return "not a SMILES that RDKit can read"
+    problems = Chem.DetectChemistryProblems(molecule)
+    if not problems:
+        return "RDKit can't sanitise it"
+    return str(problems[0].Message()).strip().replace("\n", " ")

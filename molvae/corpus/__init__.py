@@ -1,0 +1,1 @@
+"""A table of molecules turned into token ids: reading, encoding, splitting, batching."""

@@ -1,0 +1,70 @@
+"""Which molecules train the model, which watch it, and which it never sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from molvae.corpus.table import known_column
+from molvae.errors import TableError
+
+TRAIN, VALID, TEST = 0, 1, 2
+"""Training molecules, those that early stopping looks at, those kept for the end."""
+
+HELD_OUT_SHARE = 0.05
+HELD_OUT_MOST = 2_000
+
+_NAMES = {
+    TRAIN: ("train", "training", "trn"),
+    VALID: ("valid", "validation", "val", "dev"),
+    TEST: ("test", "testing", "tst", "holdout", "held-out", "heldout"),
+}
+_PART_OF = {name: part for part, names in _NAMES.items() for name in names}
+
+
+def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Read the split of each row from a column, (N,) int8.
+
+    Raises:
+        TableError: When the column isn't there, or a value in it is no split.
+    """
+    values = table[known_column(table, name)].str.strip().str.lower()
+    strange = values[~values.isin(list(_PART_OF))]
+    if len(strange):
+        row, value = strange.index[0], strange.iloc[0]
+        raise TableError(
+            f"Row {row}: {value!r} in the column {name!r} is no split. "
+            "Write train, valid or test."
+        )
+    return values.map(_PART_OF).to_numpy(dtype=np.int8)
+
+
+def hold_out(split: np.ndarray, tokens: Sequence[Sequence[str]], seed: int) -> np.ndarray:
+    """Move a random part of the training molecules to `VALID`, unless there are some already.
+
+    One in twenty is held out, 2,000 at most. A molecule stays with the training set when it
+    is the only one there to hold one of its tokens.
+
+    Args:
+        split: (N,) int8.
+        tokens: The N token sequences.
+        seed: Which rows go.
+    """
+    train = np.flatnonzero(split == TRAIN)
+    if (split == VALID).any() or len(train) < 2:
+        return split
+    wanted = min(HELD_OUT_MOST, max(1, round(len(train) * HELD_OUT_SHARE)))
+    holders = Counter(token for row in train for token in set(tokens[row]))
+    chosen = split.copy()
+    for row in np.random.default_rng(seed).permutation(train):
+        if wanted == 0:
+            break
+        own = set(tokens[row])
+        if all(holders[token] > 1 for token in own):
+            holders.subtract(own)
+            chosen[row] = VALID
+            wanted -= 1
+    return chosen

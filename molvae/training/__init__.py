@@ -1,0 +1,1 @@
+"""The training loop. It takes batches, not files, and knows no molecules."""

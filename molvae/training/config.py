@@ -1,0 +1,78 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from molvae.settings import require
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes:
+        batch_size: Molecules a step; lowered for small data so that an epoch has ten steps.
+        learning_rate: The highest of the schedule; it warms up, then falls to zero as a cosine.
+        beta: Weight of the KL in ELBO units, reached after the warm-up.
+        beta_warmup: Share of the steps over which beta rises from 0.
+        property_weight: Weight of the property heads' error.
+        weight_decay: Of AdamW.
+        clip: Largest norm of the gradient.
+        epochs: Passes over the training molecules; by default as many as `default_steps` says.
+        steps: Steps, in place of epochs.
+        max_minutes: The schedule is laid out to end by then, if that is sooner.
+        patience: Looks at the held-out molecules without gain before training stops.
+        precision: bf16 or fp32 for the matrix products; auto measures which is faster.
+        seed: Of everything random.
+    """
+
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    beta: float = 0.1
+    beta_warmup: float = 0.1
+    property_weight: float = 1.0
+    weight_decay: float = 1e-4
+    clip: float = 5.0
+    epochs: float | None = None
+    steps: int | None = None
+    max_minutes: float | None = None
+    patience: int = 10
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 1, f"batch_size is 1 or more, not {self.batch_size}.")
+        require(self.learning_rate > 0, "learning_rate must be above 0.")
+        require(self.beta >= 0, "beta can't be below 0.")
+        require(0 <= self.beta_warmup <= 1, "beta_warmup is a share from 0 to 1.")
+        require(self.property_weight >= 0, "property_weight can't be below 0.")
+        require(self.weight_decay >= 0, "weight_decay can't be below 0.")
+        require(self.clip > 0, "clip must be above 0.")
+        require(self.epochs is None or self.epochs > 0, "epochs must be above 0.")
+        require(self.steps is None or self.steps >= 1, "steps is 1 or more.")
+        require(self.epochs is None or self.steps is None, "Give epochs or steps, not both.")
+        require(self.max_minutes is None or self.max_minutes > 0, "max_minutes must be above 0.")
+        require(self.patience >= 1, "patience is 1 or more.")
+        require(self.seed >= 0, "seed can't be below 0.")
+        require(
+            self.precision in PRECISIONS,
+            f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}.",
+        )
+
+    def fitted_batch_size(self, molecules: int) -> int:
+        """The batch size for that many training molecules: at least ten steps an epoch."""
+        return max(1, min(self.batch_size, -(-molecules // 10)))
+
+    def planned_steps(self, steps_per_epoch: int) -> int:
+        """The steps to take when no clock stops them sooner.
+
+        Without epochs or steps given: 20 epochs, and no fewer than 3,000 steps.
+        """
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, round(self.epochs * steps_per_epoch))
+        return max(3_000, 20 * steps_per_epoch)
