@@ -1,0 +1,60 @@
+"""molvae: a continuous chemical latent space from a CSV of SMILES.
+
+    import molvae
+
+    model = molvae.train("data.csv", "runs/mine", max_minutes=8)
+    model = molvae.load("runs/mine")
+    model.generate(100).table
+
+`train` learns a latent space, `load` opens one, `MolVAE` holds the verbs, and every error is a
+`MolVAEError`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from molvae.errors import (
+    CheckpointError,
+    MoleculeError,
+    MolVAEError,
+    OutputError,
+    SettingsError,
+    TableError,
+    TrainingError,
+    UserError,
+)
+
+if TYPE_CHECKING:
+    from molvae.model import MolVAE, load
+    from molvae.run import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "MolVAE",
+    "MolVAEError",
+    "MoleculeError",
+    "OutputError",
+    "SettingsError",
+    "TableError",
+    "TrainingError",
+    "UserError",
+    "load",
+    "train",
+]
+
+_LAZY = {"MolVAE": "molvae.model", "load": "molvae.model", "train": "molvae.run"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and RDKit only when they are needed: ``molvae --help`` answers at once."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'molvae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

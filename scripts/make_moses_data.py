@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from molvae import files
-from molvae.chem.molecules import canonical
-from molvae.chem.properties import USUAL, compute_many
+from molvae.chem.molecules import canonical_many
+from molvae.chem.properties import compute_many
 from molvae.parallel import ordered
 
 WHEEL_SHA256 = "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34"
@@ -31,6 +31,7 @@ SETS = ("train", "test", "test_scaffolds")
 
 
 def main() -> None:
+    """Write the sample, or with --full the complete sets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="molsets-0.3.1-py3-none-any.whl")
     parser.add_argument("--full", action="store_true", help="write the complete sets instead")
@@ -41,7 +42,7 @@ def main() -> None:
     sets = read_sets(arguments.wheel)
     if arguments.full:
         for name, smiles in sets.items():
-            table = pd.DataFrame({"smiles": list(ordered(canonicals, smiles))})
+            table = pd.DataFrame({"smiles": list(ordered(canonical_many, smiles))})
             write(table, DATA / "full" / f"moses_{name}.csv.gz")
     else:
         write(sample(sets, arguments.seed), DATA / "moses_sample.csv.gz")
@@ -64,21 +65,14 @@ def sample(sets: dict[str, list[str]], seed: int) -> pd.DataFrame:
     parts = []
     for name, count in (("train", 100_000), ("test", 5_000)):
         chosen = generator.choice(len(sets[name]), count, replace=False)
-        smiles = list(ordered(canonicals, [sets[name][row] for row in sorted(chosen)]))
+        smiles = list(ordered(canonical_many, [sets[name][row] for row in sorted(chosen)]))
         table = pd.DataFrame({"smiles": smiles, "split": name})
-        parts.append(table.join(pd.DataFrame(ordered(properties, smiles)).round(4)))
+        parts.append(table.join(pd.DataFrame(ordered(compute_many, smiles)).round(4)))
     return pd.concat(parts, ignore_index=True)
 
 
-def canonicals(smiles: list[str]) -> list[str]:
-    return [canonical(one) for one in smiles]
-
-
-def properties(smiles: list[str]) -> list[dict[str, float]]:
-    return compute_many(smiles, USUAL)
-
-
 def write(table: pd.DataFrame, target: Path) -> None:
+    """Write a gzipped CSV whose bytes depend on the table alone."""
     content = table.to_csv(index=False, lineterminator="\n").encode()
     with files.atomic_path(target) as temporary:
         temporary.write_bytes(gzip.compress(content, compresslevel=9, mtime=0))

@@ -14,7 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
-from molvae.chem.molecules import Molecule, parse
+from molvae.chem.molecules import Molecule
 from molvae.errors import SettingsError, nearest
 
 Filter = Callable[[Molecule], str]

@@ -6,14 +6,17 @@ heavy atom.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from typing import TypeAlias
 
 from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from molvae.errors import MoleculeError
 
-Molecule = Chem.Mol
+Molecule: TypeAlias = Chem.Mol
+"""An RDKit molecule."""
 
 LONGEST_SMILES = 2_000
 """Characters; what is longer isn't given to the parser at all."""
@@ -52,6 +55,22 @@ def canonical(smiles: str) -> str:
         MoleculeError: As `parse`.
     """
     return to_smiles(parse(smiles))
+
+
+def canonical_many(smiles: Sequence[str]) -> list[str]:
+    """Canonical SMILES, a row each; an empty string for what is no molecule.
+
+    >>> canonical_many(["OCC", "no molecule"])
+    ['CCO', '']
+    """
+    return [_canonical_or_empty(one) for one in smiles]
+
+
+def _canonical_or_empty(smiles: str) -> str:
+    try:
+        return canonical(smiles)
+    except MoleculeError:
+        return ""
 
 
 def to_smiles(molecule: Molecule) -> str:

@@ -165,7 +165,10 @@ def prepare(
         values[row] = _mean_of_numbers(values[group])
     split = hold_out(given[kept], [tokens[row] for row in kept], seed)
     vocabulary = Vocabulary(
-        token for row, part in zip(kept, split, strict=True) if part != TEST for token in tokens[row]
+        token
+        for row, part in zip(kept, split, strict=True)
+        if part != TEST
+        for token in tokens[row]
     )
     usable = np.ones(len(kept), dtype=bool)
     for place, row in enumerate(kept):

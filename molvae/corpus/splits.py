@@ -36,8 +36,7 @@ def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
     if len(strange):
         row, value = strange.index[0], strange.iloc[0]
         raise TableError(
-            f"Row {row}: {value!r} in the column {name!r} is no split. "
-            "Write train, valid or test."
+            f"Row {row}: {value!r} in the column {name!r} is no split. Write train, valid or test."
         )
     return values.map(_PART_OF).to_numpy(dtype=np.int8)
 
@@ -53,13 +52,13 @@ def hold_out(split: np.ndarray, tokens: Sequence[Sequence[str]], seed: int) -> n
         tokens: The N token sequences.
         seed: Which rows go.
     """
-    train = np.flatnonzero(split == TRAIN)
+    train: list[int] = np.flatnonzero(split == TRAIN).tolist()
     if (split == VALID).any() or len(train) < 2:
         return split
     wanted = min(HELD_OUT_MOST, max(1, round(len(train) * HELD_OUT_SHARE)))
     holders = Counter(token for row in train for token in set(tokens[row]))
     chosen = split.copy()
-    for row in np.random.default_rng(seed).permutation(train):
+    for row in np.random.default_rng(seed).permutation(train).tolist():
         if wanted == 0:
             break
         own = set(tokens[row])

@@ -26,8 +26,8 @@ class Decoder(nn.Module):
 
     def first_state(self, latent: Tensor) -> Tensor:
         """The state before the first token: (B, D) to (L, B, H)."""
-        state = torch.tanh(self.to_state(latent))  # (B, L * H)
-        return state.unflatten(-1, (self.layers, -1)).transpose(0, 1).contiguous()
+        state = torch.tanh(self.to_state(latent)).view(len(latent), self.layers, -1)  # (B, L, H)
+        return state.transpose(0, 1).contiguous()
 
     def forward(
         self, embedded: Tensor, latent: Tensor, state: Tensor | None = None

@@ -31,7 +31,7 @@ class Loss:
     posterior: Normal
 
     def total(self, beta: float, property_weight: float = 1.0) -> Tensor:
-        """distortion + beta * rate + property_weight * property_error, averaged over molecules.
+        """Distortion + beta * rate + property_weight * property_error, averaged over molecules.
 
         At ``beta`` 1 and without properties it is the negative evidence lower bound; other
         values are those of the beta-VAE (Higgins et al., 2017).
@@ -76,4 +76,4 @@ def sequence_nats(logits: Tensor, token_ids: Tensor, lengths: Tensor) -> Tensor:
     nats = F.cross_entropy(
         logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none"
     )
-    return nats.unflatten(0, targets.shape).sum(dim=-1)
+    return nats.view(targets.shape).sum(dim=-1)

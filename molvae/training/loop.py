@@ -134,77 +134,130 @@ def fit(
     Raises:
         TrainingError: When the loss isn't finite.
     """
-    watch = watch or Watch()
-    torch.manual_seed(config.seed)
-    weights = MasterWeights(network, choose(config.precision, network.device))
-    outcome = Outcome(precision="fp32" if weights.working is network else "bf16")
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    schedule = Schedule.plan(config, len(training))
-    noise = torch.Generator().manual_seed(config.seed)
-    running = _Running(torch.zeros(3, device=network.device))
-    best = copy.deepcopy(network.state_dict())
-    start, patience = time.monotonic(), config.patience
+    run = _Run(network, training, held_out, config, watch or Watch())
     try:
         for batch in _forever(training):
-            seconds = time.monotonic() - start
-            schedule.settle(outcome.steps, seconds)
-            if outcome.steps >= schedule.steps:
+            if run.is_over():
                 break
-            if schedule.out_of_time(seconds):
-                outcome.ending = "time"
-                break
-            beta = schedule.beta(outcome.steps)
-            learning_rate = schedule.learning_rate(outcome.steps)
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate
-            loss = _loss(weights.working, batch, noise)
-            loss.total(beta, config.property_weight).backward()  # type: ignore[no-untyped-call]  # torch
-            weights.collect_gradients()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            weights.spread_weights()
-            running.add(loss)
-            outcome.steps += 1
-            outcome.molecules += len(batch.lengths)
-            outcome.epochs = outcome.molecules / training.molecules
-            watch.on_step(len(batch.lengths))
-            if _is_look(outcome.steps, schedule.steps):
-                means = running.take()
-                _require_finite(means, outcome.steps, learning_rate)
-                held_out_loss = (
-                    mean_loss(weights.working, held_out, config) if held_out else math.nan
-                )
-                seconds = time.monotonic() - start
-                watch.on_look(
-                    Progress(
-                        outcome.steps,
-                        schedule.steps,
-                        outcome.epochs,
-                        *means,
-                        beta,
-                        learning_rate,
-                        held_out_loss,
-                        outcome.molecules / seconds,
-                        seconds,
-                    )
-                )
-                if held_out is None or held_out_loss < outcome.held_out_loss:
-                    outcome.held_out_loss, outcome.best_step = held_out_loss, outcome.steps
-                    best = copy.deepcopy(network.state_dict())
-                    patience = config.patience
-                elif outcome.steps >= config.beta_warmup * schedule.steps:
-                    patience -= 1
-                    if patience == 0:
-                        outcome.ending = "early stop"
-                        break
+            run.step(batch)
+            if run.is_time_to_look():
+                run.look()
     except KeyboardInterrupt:
-        outcome.ending = "interrupted"
-    outcome.seconds = time.monotonic() - start
-    network.load_state_dict(best)
-    return outcome
+        run.outcome.ending = "interrupted"
+    return run.finish()
+
+
+class _Run:
+    """The state of a training run."""
+
+    def __init__(
+        self,
+        network: SequenceVAE,
+        training: Batches,
+        held_out: Batches | None,
+        config: TrainingConfig,
+        watch: Watch,
+    ) -> None:
+        self.network, self.training, self.held_out = network, training, held_out
+        self.config, self.watch = config, watch
+        self.weights = MasterWeights(network, choose(config.precision, network.device))
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.schedule = Schedule.plan(config, len(training))
+        self.noise = torch.Generator().manual_seed(config.seed)
+        self.running = _Running(torch.zeros(3, device=network.device))
+        precision = "fp32" if self.weights.working is network else "bf16"
+        self.outcome = Outcome(precision=precision)
+        self.best: dict[str, Tensor] | None = None
+        self.patience = config.patience
+        self.started = time.monotonic()
+        torch.manual_seed(config.seed)  # for dropout
+        network.train()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def is_over(self) -> bool:
+        """Whether the plan is done, its time is up or the patience is out."""
+        seconds = self.seconds()
+        self.schedule.settle(self.outcome.steps, seconds)
+        if self.outcome.steps >= self.schedule.steps:
+            return True
+        if self.schedule.out_of_time(seconds):
+            self.outcome.ending = "time"
+        elif self.patience == 0:
+            self.outcome.ending = "early stop"
+        return self.outcome.ending != "complete"
+
+    def step(self, batch: Batch) -> None:
+        """Learn from a batch."""
+        outcome = self.outcome
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.schedule.learning_rate(outcome.steps)
+        loss = _loss(self.weights.working, batch, self.noise)
+        total = loss.total(self.schedule.beta(outcome.steps), self.config.property_weight)
+        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.weights.collect_gradients()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.weights.spread_weights()
+        self.running.add(loss)
+        outcome.steps += 1
+        outcome.molecules += len(batch.lengths)
+        outcome.epochs = outcome.molecules / self.training.molecules
+        self.watch.on_step(len(batch.lengths))
+
+    def is_time_to_look(self) -> bool:
+        step, steps = self.outcome.steps, self.schedule.steps
+        return step % max(1, steps // LOOKS) == 0 or step == steps
+
+    def look(self) -> None:
+        """Measure the held-out loss, tell, and keep the weights if they are the best."""
+        outcome, step = self.outcome, self.outcome.steps - 1
+        learning_rate, beta = self.schedule.learning_rate(step), self.schedule.beta(step)
+        means = self.running.take()
+        _require_finite(means, outcome.steps, learning_rate)
+        held_out_loss = math.nan
+        if self.held_out is not None:
+            held_out_loss = mean_loss(self.weights.working, self.held_out, self.config)
+        self._keep_if_best(held_out_loss)
+        seconds = self.seconds()
+        self.watch.on_look(
+            Progress(
+                step=outcome.steps,
+                steps=self.schedule.steps,
+                epoch=outcome.epochs,
+                distortion=means[0],
+                rate=means[1],
+                property_error=means[2],
+                beta=beta,
+                learning_rate=learning_rate,
+                held_out_loss=held_out_loss,
+                molecules_per_second=outcome.molecules / seconds,
+                seconds=seconds,
+            )
+        )
+
+    def finish(self) -> Outcome:
+        """Leave the network with its best weights."""
+        self.outcome.seconds = self.seconds()
+        if self.best is not None:
+            self.network.load_state_dict(self.best)
+        self.network.eval()
+        return self.outcome
+
+    def _keep_if_best(self, held_out_loss: float) -> None:
+        if math.isnan(held_out_loss):
+            self.outcome.best_step = self.outcome.steps
+        elif held_out_loss < self.outcome.held_out_loss:
+            self.outcome.held_out_loss = held_out_loss
+            self.outcome.best_step = self.outcome.steps
+            self.best = copy.deepcopy(self.network.state_dict())
+            self.patience = self.config.patience
+        elif self.outcome.steps >= self.config.beta_warmup * self.schedule.steps:
+            self.patience -= 1
 
 
 @torch.no_grad()

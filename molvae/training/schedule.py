@@ -7,45 +7,47 @@ from dataclasses import dataclass
 
 from molvae.training.config import TrainingConfig
 
-PROBE_SHARE = 0.08
-"""The part of a limit in minutes after which the remaining steps are planned."""
+PLANS = 20
+"""How often the steps that a limit in minutes allows are planned anew."""
 
-SAFETY = 0.97
-"""The part of the remaining time that the plan uses."""
+SAFETY = 0.98
+"""The part of the remaining time that a plan uses."""
 
 
 @dataclass
 class Schedule:
     """What each step is done with.
 
-    A limit in minutes becomes a number of steps once the speed is known, so that the
-    schedule ends where it should and the run can be repeated by its number of steps.
+    A limit in minutes becomes a number of steps, estimated from the speed so far and
+    corrected as training goes, so that the schedule is at its end when the time is.
 
     Attributes:
         config: How the network is trained.
         steps: Planned steps.
-        settled: Whether the plan is final.
+        most: Steps that are taken when no clock ends training sooner.
+        plans: How often the clock has been asked.
     """
 
     config: TrainingConfig
     steps: int
-    settled: bool
+    most: int
+    plans: int = 0
 
     @classmethod
     def plan(cls, config: TrainingConfig, steps_per_epoch: int) -> Schedule:
         """The plan before anything is known of the machine's speed."""
         steps = config.planned_steps(steps_per_epoch)
-        return cls(config, steps, settled=config.max_minutes is None)
+        return cls(config, steps, most=steps)
 
     def settle(self, step: int, seconds: float) -> None:
-        """Plan the steps that a limit in minutes allows, once enough of it has been seen."""
-        if self.settled or self.config.max_minutes is None:
+        """Plan the steps that the limit in minutes allows, each time that a part of it is over."""
+        if self.config.max_minutes is None or step < 3:
             return
         limit = 60 * self.config.max_minutes
-        if seconds >= PROBE_SHARE * limit and step >= 3:
+        if seconds >= (self.plans + 1) / PLANS * limit:
+            self.plans = int(PLANS * seconds / limit)
             affordable = step + int(SAFETY * (limit - seconds) * step / seconds)
-            self.steps = max(step, min(self.steps, affordable))
-            self.settled = True
+            self.steps = max(step, min(self.most, affordable))
 
     def out_of_time(self, seconds: float) -> bool:
         """Whether the limit in minutes is reached, plan or no plan."""

@@ -1,0 +1,5 @@
+"""`python -m molvae` is `molvae`."""
+
+from molvae.cli import main
+
+main()

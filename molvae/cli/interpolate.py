@@ -1,0 +1,65 @@
+"""molvae interpolate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from molvae.cli import options
+from molvae.cli.output import check_image, check_table, write_table
+
+
+@click.command(short_help="The path between two or more compounds.")
+@click.argument("compounds", nargs=-1, required=True, metavar="SMILES SMILES...")
+@options.model
+@click.option(
+    "--steps",
+    type=click.IntRange(3),
+    default=9,
+    show_default=True,
+    help="Points of each leg, both ends included.",
+)
+@click.option(
+    "--path",
+    "path",
+    default="slerp",
+    show_default=True,
+    metavar="NAME",
+    help="slerp (great arc) or lerp (straight line).",
+)
+@options.flatten
+@options.output
+@options.image
+@options.device
+def interpolate(
+    compounds: tuple[str, ...],
+    model_path: str,
+    steps: int,
+    path: str,
+    flatten: bool,
+    output: str,
+    image: str | None,
+    device: str,
+) -> None:
+    """The path between two or more compounds through the latent space.
+
+    Each distinct molecule is a row, with its Tanimoto similarity to the first and the last
+    compound. The picture shows these two numbers below each molecule.
+
+    \b
+    Example:
+      molvae interpolate -m runs/mine "CCOc1ccccc1" "CCNC(=O)c1ccccc1" --image path.svg
+    """
+    check_table(output)
+    check_image(image)
+    from molvae import display
+    from molvae.model import load
+
+    model = load(model_path, device=device)
+    walked = model.interpolate(compounds, steps=steps, path=path, flat=flatten)
+    write_table(walked.table, output)
+    if image is not None:
+        walked.draw(Path(image))
+    for note in walked.notes:
+        display.note(note)

@@ -1,0 +1,97 @@
+"""molvae train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from molvae.cli import options
+from molvae.errors import SettingsError
+
+
+@click.command(short_help="Learn a latent space from a CSV of SMILES.")
+@click.argument("data", metavar="DATA.csv")
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="Run folder to write.")
+@options.smiles_column
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="Numeric column to learn to predict; may be repeated, blanks are allowed.",
+)
+@click.option("--split-column", metavar="NAME", help="Column that says train, valid or test.")
+@click.option(
+    "--size", default="base", show_default=True, metavar="NAME", help="small, base or large."
+)
+@click.option(
+    "--epochs", type=float, help="Passes over the data.  [default: 20, at least 3,000 steps]"
+)
+@click.option("--steps", type=int, help="Steps, in place of epochs.")
+@click.option("--max-minutes", type=float, help="Lay training out to end by then, if sooner.")
+@click.option("--beta", type=float, help="Weight of the KL in the objective.  [default: 0.1]")
+@click.option(
+    "--batch-size", type=int, help="Molecules a step.  [default: 256, less for small data]"
+)
+@click.option("--learning-rate", type=float, help="Highest of the schedule.  [default: 0.002]")
+@click.option("--patience", type=int, help="Looks without gain before it stops.  [default: 10]")
+@click.option("--latent-dim", type=int, help="Numbers in a latent.  [default: by size]")
+@click.option("--precision", metavar="NAME", help="auto, fp32 or bf16.  [default: auto]")
+@click.option(
+    "--set",
+    "others",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other number of the network or its training, such as decoder_hidden=768.",
+)
+@click.option("--max-tokens", type=int, help="Reject longer molecules.  [default: 120]")
+@options.flatten
+@options.seed
+@options.device
+@options.workers
+@click.option("--overwrite", is_flag=True, help="Replace the model in the run folder.")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+def train(
+    data: str,
+    output: str,
+    properties: tuple[str, ...],
+    flatten: bool,
+    others: tuple[str, ...],
+    max_tokens: int | None,
+    **given: Any,
+) -> None:
+    """Learn a latent space from a CSV of SMILES.
+
+    The run folder gets the model (model.safetensors), the log (log.csv), the rows that could
+    not be used with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C
+    saves what there is.
+
+    \b
+    Example:
+      molvae train data.csv -o runs/mine --property logp --max-minutes 8
+    """
+    from molvae.run import train as run
+
+    settings = {name: value for name, value in given.items() if value is not None}
+    if max_tokens is not None:
+        settings["max_tokens"] = max_tokens
+    settings.update(_assignment(text) for text in others)
+    model = run(data, output, properties=properties, flat=flatten, **settings)
+    if model.record["outcome"]["ending"] == "interrupted":
+        raise KeyboardInterrupt
+    if not given["quiet"]:
+        from molvae.cli.inspect import summary
+
+        click.echo(summary(model), err=True)
+
+
+def _assignment(text: str) -> tuple[str, int | float]:
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not equals or number != number:
+        raise SettingsError(f"--set takes NAME=NUMBER, not {text!r}.")
+    return name.strip().replace("-", "_"), int(number) if number.is_integer() else number

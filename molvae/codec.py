@@ -1,0 +1,220 @@
+"""Molecules to latents and back: the one place where strings, tokens and the network meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from molvae.checkpoint import Checkpoint
+from molvae.chem.strings import Decoded, decode_many
+from molvae.corpus.batches import pad
+from molvae.corpus.corpus import encodable
+from molvae.corpus.vocabulary import EOS
+from molvae.network.objective import sequence_nats
+from molvae.parallel import ordered
+
+BLOCK = 256
+"""Latents decoded at a time, always: what is drawn depends on (seed, block) alone."""
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """Molecules as the model sees them, a row each; the unusable ones have NaN and a reason.
+
+    Attributes:
+        smiles: Canonical SMILES, empty where unusable.
+        tokens: SELFIES symbols, empty where unusable.
+        mean: Posterior means, (N, D) float32.
+        deviation: Posterior standard deviations, (N, D) float32.
+        reasons: Why a row is unusable, else empty.
+        flattened: Whether stereo, isotopes or charges were taken away.
+    """
+
+    smiles: list[str]
+    tokens: list[tuple[str, ...]]
+    mean: np.ndarray
+    deviation: np.ndarray
+    reasons: list[str]
+    flattened: list[bool]
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Which rows have a latent, (N,) bool."""
+        return np.array([not reason for reason in self.reasons], dtype=bool)
+
+    def rates(self) -> np.ndarray:
+        """KL(q(z | x) || N(0, I)) by dimension, in nats, (N, D)."""
+        variance = self.deviation**2
+        nats: np.ndarray = 0.5 * (variance + self.mean**2 - 1 - np.log(variance))
+        return nats
+
+    def sample(self, seed: int) -> np.ndarray:
+        """One draw of each posterior, (N, D) float32."""
+        noise = np.random.default_rng(seed).standard_normal(self.mean.shape, dtype=np.float32)
+        drawn: np.ndarray = self.mean + self.deviation * noise
+        return drawn
+
+
+class Codec(Protocol):
+    """What works in the latent space needs of a model."""
+
+    latent_dim: int
+    property_names: tuple[str, ...]
+
+    def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
+        """Encode molecules, a row each."""
+
+    def decode(
+        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0, first_block: int = 0
+    ) -> list[Decoded]:
+        """Decode latents, (N, D), a molecule each; NaN rows have no molecule."""
+
+    def predict(self, latents: np.ndarray) -> np.ndarray:
+        """What the heads say, in the units of the properties: (N, D) to (N, P)."""
+
+    def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
+        """Gradient of one head at latents, per latent unit: (N, D) to (N, D)."""
+
+
+class NetworkCodec:
+    """The codec of a checkpoint.
+
+    Args:
+        checkpoint: The model.
+        batch_size: Molecules encoded at a time.
+        workers: Processes that read and write SELFIES; by default one a core.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, batch_size: int = 512, workers: int | None = None
+    ) -> None:
+        self._checkpoint, self._network = checkpoint, checkpoint.network
+        self._batch_size, self._workers = batch_size, workers
+        self.latent_dim = checkpoint.network.config.latent_dim
+        self.property_names = tuple(scale.name for scale in checkpoint.properties)
+        self._centre = np.array([scale.mean for scale in checkpoint.properties])
+        self._scale = np.array([scale.deviation for scale in checkpoint.properties])
+
+    def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
+        """Encode molecules, a row each.
+
+        Args:
+            smiles: Any SMILES.
+            flat: Take stereo, isotopes and neutralisable charges away first.
+        """
+        checkpoint = self._checkpoint
+        flat = flat or checkpoint.flat
+        rows = encodable(
+            smiles, checkpoint.vocabulary, checkpoint.constraints, flat=flat, workers=self._workers
+        )
+        mean = np.full((len(rows), self.latent_dim), np.nan, dtype=np.float32)
+        deviation = mean.copy()
+        for chosen, token_ids, lengths in self._batches([row.tokens for row in rows]):
+            with torch.no_grad():
+                posterior = self._network.inference(token_ids, lengths)
+            mean[chosen] = posterior.mean.cpu().numpy()
+            deviation[chosen] = posterior.stddev.cpu().numpy()
+        return Encodings(
+            [row.smiles for row in rows],
+            [row.tokens for row in rows],
+            mean,
+            deviation,
+            [row.reason for row in rows],
+            [row.flattened for row in rows],
+        )
+
+    def decode(
+        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0, first_block: int = 0
+    ) -> list[Decoded]:
+        """Decode latents, a molecule each.
+
+        Args:
+            latents: (N, D); a row that isn't finite has no molecule.
+            temperature: 0 takes the likeliest token each time; 1 draws from the model.
+            seed: Of the draws.
+            first_block: The number of the first block of `BLOCK` rows; the draws of a block
+                depend on the seed and its number.
+        """
+        written = []
+        for start in range(0, len(latents), BLOCK):
+            block = latents[start : start + BLOCK]
+            written += self._write(block, temperature, [seed, first_block + start // BLOCK])
+        work = partial(decode_many, constraints=self._checkpoint.constraints)
+        return [
+            _unfinished(decoded) if not closed else decoded
+            for decoded, (_, closed) in zip(
+                ordered(work, [tokens for tokens, _ in written], self._workers),
+                written,
+                strict=True,
+            )
+        ]
+
+    def _write(
+        self, block: np.ndarray, temperature: float, seeds: list[int]
+    ) -> list[tuple[list[str], bool]]:
+        """The tokens of each latent and whether they were closed: (B, D) to B pairs."""
+        network, vocabulary = self._network, self._checkpoint.vocabulary
+        shape = (len(block), network.config.max_tokens + 1)
+        uniforms = np.random.default_rng([*seeds, 1]).random(shape, dtype=np.float32)
+        finite = np.isfinite(block).all(axis=1)
+        latent = torch.from_numpy(np.where(finite[:, None], block, 0).astype(np.float32))
+        ids = network.sample(
+            latent.to(network.device), temperature, torch.from_numpy(uniforms).to(network.device)
+        )
+        return [
+            (vocabulary.tokens(row), EOS in row) if good else ([], True)
+            for row, good in zip(ids.tolist(), finite, strict=True)
+        ]
+
+    def distortion(self, encodings: Encodings, latents: np.ndarray) -> np.ndarray:
+        """-log p(x | z) of molecules given latents, in nats: (N, D) to (N,)."""
+        nats = np.full(len(latents), np.nan, dtype=np.float32)
+        for chosen, token_ids, lengths in self._batches(encodings.tokens):
+            latent = torch.from_numpy(latents[chosen]).to(self._network.device)
+            with torch.no_grad():
+                logits = self._network.generative(latent, token_ids)
+                nats[chosen] = sequence_nats(logits, token_ids, lengths).cpu().numpy()
+        return nats
+
+    def predict(self, latents: np.ndarray) -> np.ndarray:
+        """What the heads say, in the units of the properties: (N, D) to (N, P) float64."""
+        with torch.no_grad():
+            values = self._network.predict(torch.from_numpy(latents).to(self._network.device))
+        predicted: np.ndarray = values.cpu().numpy() * self._scale + self._centre
+        return predicted
+
+    def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
+        """Gradient of a head in standard units by the latent: (N, D) to (N, D) float32."""
+        place = self.property_names.index(name)
+        latent = torch.from_numpy(latents).to(self._network.device).requires_grad_()
+        value = self._network.predict(latent)[:, place].sum()
+        (gradient,) = torch.autograd.grad(value, latent)
+        slope: np.ndarray = gradient.cpu().numpy()
+        return slope
+
+    def _batches(
+        self, tokens: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+        """Places, ids (B, T) and lengths (B,) of the rows that have tokens, shortest first."""
+        device, vocabulary = self._network.device, self._checkpoint.vocabulary
+        lengths = np.array([len(one) for one in tokens], dtype=np.int64)
+        order = np.argsort(lengths, kind="stable")
+        order = order[lengths[order] > 0]
+        for start in range(0, len(order), self._batch_size):
+            chosen = order[start : start + self._batch_size]
+            ids = pad([vocabulary.ids(tokens[row]) for row in chosen])
+            yield (
+                chosen,
+                torch.from_numpy(ids).to(device),
+                torch.from_numpy(lengths[chosen]).to(device),
+            )
+
+
+def _unfinished(decoded: Decoded) -> Decoded:
+    """A string cut at the longest length isn't strict, whatever it means."""
+    return Decoded(decoded.smiles, False, decoded.reason)

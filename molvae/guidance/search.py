@@ -1,0 +1,217 @@
+"""A search within a budget, with an honest account of what it spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from molvae.chem.filters import objection
+from molvae.chem.identity import KnownMolecules
+from molvae.chem.molecules import parse
+from molvae.chem.properties import USUAL, compute
+from molvae.codec import Codec
+from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.guidance.objective import Objective
+from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
+from molvae.latent.generation import draw
+from molvae.settings import require
+
+METHODS = ("auto", "cma", "gradient")
+
+SCOUTS = 0.2
+"""The part of the budget spent on draws from the prior, to start from the best of them."""
+
+WIDTH = 0.4
+"""Standard deviation of the first steps around the start, in latent units."""
+
+STALL = 50
+"""A search that finds no new molecule in this many rounds is over."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes:
+        table: A row for each molecule evaluated, the best first: ``smiles``, the value of the
+            objective, ``evaluation`` (from 1), ``novel``, ``strict``, ``objection`` (what the
+            filters say, empty when nothing), the usual properties, ``seed``.
+        evaluations: Distinct valid molecules evaluated; what the budget counts.
+        ending: "complete", "stalled" or "interrupted".
+    """
+
+    table: pd.DataFrame
+    evaluations: int
+    ending: str
+
+
+class Evaluations:
+    """Molecules evaluated so far: each distinct valid one once, within a budget.
+
+    Args:
+        codec: The model.
+        objective: What to reach.
+        budget: Evaluations allowed.
+    """
+
+    def __init__(self, codec: Codec, objective: Objective, budget: int) -> None:
+        self._codec, self._objective, self._budget = codec, objective, budget
+        self.found: dict[str, float] = {}
+        self.strict: dict[str, bool] = {}
+
+    @property
+    def left(self) -> int:
+        """Evaluations left."""
+        return self._budget - len(self.found)
+
+    def score(self, smiles: Sequence[str], strict: Sequence[bool]) -> list[float]:
+        """Scores, higher being better; -inf for what is no molecule or beyond the budget."""
+        new = [one for one in dict.fromkeys(smiles) if one and one not in self.found]
+        new = new[: self.left]
+        self.found.update(zip(new, self._objective.values(self._codec, new).tolist(), strict=True))
+        for one, is_strict in zip(smiles, strict, strict=True):
+            if one in self.found:
+                self.strict[one] = self.strict.get(one, False) or is_strict
+        return [
+            self._objective.score(self.found[one]) if one in self.found else -np.inf
+            for one in smiles
+        ]
+
+
+def optimize(
+    codec: Codec,
+    objective: Objective,
+    known: KnownMolecules,
+    *,
+    budget: int = 1000,
+    method: str = "auto",
+    start: Sequence[str] = (),
+    filters: Sequence[str] = ("moses",),
+    seed: int = 0,
+    on_round: Callable[[int, float], None] = lambda evaluations, best: None,
+) -> Search:
+    """Search the latent space for molecules that do well.
+
+    Args:
+        codec: The model.
+        objective: What to reach.
+        known: The training molecules, to say what is novel.
+        budget: Distinct valid molecules that may be evaluated.
+        method: "cma", "gradient" (along a head of the model), or "auto": CMA-ES for what RDKit
+            computes, the gradient for what only the model knows.
+        start: SMILES to start from; by default the best of some draws from the prior.
+        filters: Filters whose objection is named; they refuse nothing.
+        seed: Of everything random.
+        on_round: Told the evaluations so far and the best value.
+
+    Raises:
+        SettingsError: For an unknown method or property, or a gradient without a head.
+        MoleculeError: When no start compound can be encoded.
+    """
+    require(budget >= 1, f"The budget is 1 or more, not {budget}.")
+    require(seed >= 0, f"The seed is 0 or more, not {seed}.")
+    objective.check(codec)
+    evaluations = Evaluations(codec, objective, budget)
+    ending = "complete"
+    try:
+        strategy = _strategy(
+            codec, objective, evaluations, _method(method, objective, codec), start, seed
+        )
+        barren = 0
+        while evaluations.left and barren < STALL:
+            before = evaluations.left
+            asked = strategy.ask()
+            strategy.tell(
+                evaluations.score([one.smiles for one in asked], [one.strict for one in asked])
+            )
+            barren = 0 if evaluations.left < before else barren + 1
+            on_round(len(evaluations.found), _best(evaluations, objective))
+        if evaluations.left:
+            ending = "stalled"
+    except KeyboardInterrupt:
+        ending = "interrupted"
+    table = _table(evaluations, objective, known, filters, seed)
+    return Search(table, len(evaluations.found), ending)
+
+
+def _method(method: str, objective: Objective, codec: Codec) -> str:
+    if method not in METHODS:
+        raise SettingsError(f"No method {method!r}.{nearest(method, METHODS)}")
+    if method == "auto":
+        return "cma" if objective.computed else "gradient"
+    if method == "gradient" and objective.name not in codec.property_names:
+        have = ", ".join(codec.property_names) or "none"
+        raise SettingsError(
+            f"The model has no head for {objective.name!r} (heads: {have}). "
+            f"Train one with --property {objective.name}, or use --method cma."
+        )
+    return method
+
+
+def _strategy(
+    codec: Codec,
+    objective: Objective,
+    evaluations: Evaluations,
+    method: str,
+    start: Sequence[str],
+    seed: int,
+) -> Strategy:
+    """Score the starting points, and begin at the best of them."""
+    if start:
+        encodings = codec.encode(start)
+        usable = encodings.usable
+        if not usable.any():
+            raise MoleculeError(f"{start[0]}: {encodings.reasons[0]}.")
+        latents = encodings.mean[usable]
+        smiles = [one for one in encodings.smiles if one]
+        scores = evaluations.score(smiles, [True] * len(smiles))
+    else:
+        latents, scores = _scout(codec, evaluations, seed)
+    order = np.argsort(scores, kind="stable")[::-1]
+    if method == "cma":
+        return CovarianceAdaptation(codec, latents[order[0]], WIDTH, seed)
+    return GradientAscent(codec, objective, latents[order[:32]], seed)
+
+
+def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarray, list[float]]:
+    """Draws from the prior, decoded greedily, and their scores: (N, D) and N."""
+    wanted = max(1, round(SCOUTS * evaluations.left))
+    stream = islice(draw(codec, temperature=0.0, seed=seed, blocks_at_once=1), 50 * wanted)
+    drawn = ((latent, one.smiles) for _, latent, one in stream if one.smiles and one.strict)
+    pairs = list(islice(drawn, wanted))
+    if not pairs:
+        return np.zeros((1, codec.latent_dim), dtype=np.float32), [-np.inf]
+    latents, molecules = zip(*pairs, strict=True)
+    return np.array(latents), evaluations.score(molecules, [True] * len(molecules))
+
+
+def _best(evaluations: Evaluations, objective: Objective) -> float:
+    return max(evaluations.found.values(), key=objective.score, default=float("nan"))
+
+
+def _table(
+    evaluations: Evaluations,
+    objective: Objective,
+    known: KnownMolecules,
+    filters: Sequence[str],
+    seed: int,
+) -> pd.DataFrame:
+    rows = [
+        {
+            "smiles": smiles,
+            objective.column: value,
+            "evaluation": number,
+            "novel": smiles not in known,
+            "strict": evaluations.strict[smiles],
+            "objection": objection(parse(smiles), filters),
+            **compute(parse(smiles), [name for name in USUAL if name != objective.name]),
+            "seed": seed,
+        }
+        for number, (smiles, value) in enumerate(evaluations.found.items(), 1)
+    ]
+    rows.sort(key=lambda row: objective.score(float(str(row[objective.column]))), reverse=True)
+    return pd.DataFrame(rows)

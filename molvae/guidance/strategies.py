@@ -1,0 +1,127 @@
+"""Ways to search. A strategy is asked for molecules and told how good they are.
+
+Whatever latents it works with are its own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cmaes
+import numpy as np
+
+from molvae.chem.strings import Decoded
+from molvae.codec import Codec
+from molvae.guidance.objective import Objective
+
+
+class Strategy(Protocol):
+    """A way to search."""
+
+    def ask(self) -> list[Decoded]:
+        """Some molecules to look at next; the empty and the repeated are no loss."""
+
+    def tell(self, scores: Sequence[float]) -> None:
+        """How good the molecules last asked for are, higher being better; -inf for unusable."""
+
+
+class CovarianceAdaptation:
+    """CMA-ES over latents (Hansen, 2016, arXiv:1604.00772), of the `cmaes` package.
+
+    Starts as wide as asked for around a latent. When it has narrowed down to molecules that
+    it knows already, it starts anew from the best one, as wide as at first.
+
+    Args:
+        codec: The model.
+        start: The latent to start around, (D,).
+        width: Standard deviation at the start.
+        seed: Of everything random.
+    """
+
+    POPULATION = 24
+
+    def __init__(self, codec: Codec, start: np.ndarray, width: float, seed: int) -> None:
+        self._codec, self._width, self._seed = codec, width, seed
+        self._best, self._best_score = start, -np.inf
+        self._restarts = 0
+        self._seen: set[str] = set()
+        self._begin()
+
+    def ask(self) -> list[Decoded]:
+        """A population, decoded greedily."""
+        self._asked = np.array([self._search.ask() for _ in range(self.POPULATION)])
+        self._molecules = self._codec.decode(self._asked.astype(np.float32))
+        return self._molecules
+
+    def tell(self, scores: Sequence[float]) -> None:
+        """Move towards the better half."""
+        finite = [score for score in scores if np.isfinite(score)]
+        worst = min(finite, default=0.0) - 1.0
+        losses = [-(score if np.isfinite(score) else worst) for score in scores]
+        self._search.tell(list(zip(self._asked, losses, strict=True)))
+        top = int(np.argmax(scores))
+        if scores[top] > self._best_score:
+            self._best, self._best_score = self._asked[top], scores[top]
+        new = {one.smiles for one in self._molecules if one.smiles} - self._seen
+        self._seen |= new
+        if len(new) <= self.POPULATION // 8 or self._search.should_stop():
+            self._restarts += 1
+            self._begin()
+
+    def _begin(self) -> None:
+        self._search = cmaes.CMA(
+            mean=self._best.astype(float),
+            sigma=self._width,
+            population_size=self.POPULATION,
+            seed=self._seed + self._restarts,
+        )
+
+
+class GradientAscent:
+    """Steps along the slope of a head, from draws of the prior.
+
+    Each molecule starts at a latent of its own. A step goes a fixed length along the slope of
+    the head, then is drawn back towards the origin, where the prior has its mass.
+
+    Args:
+        codec: The model; it must have a head for the objective.
+        objective: What to reach.
+        starts: Latents to start from, (N, D).
+        seed: Of the starts that follow when all of these are exhausted.
+    """
+
+    STEP, DRAW_BACK, STEPS = 0.5, 0.02, 24
+
+    def __init__(self, codec: Codec, objective: Objective, starts: np.ndarray, seed: int) -> None:
+        self._codec, self._objective = codec, objective
+        self._latents, self._age = starts.astype(np.float32), 0
+        self._generator = np.random.default_rng(seed)
+
+    def ask(self) -> list[Decoded]:
+        """The next point of each ascent, decoded greedily."""
+        if self._age:
+            self._latents = self._stepped(self._latents)
+        self._age += 1
+        return self._codec.decode(self._latents)
+
+    def tell(self, scores: Sequence[float]) -> None:
+        """Start anew after the last step; the scores themselves aren't used."""
+        if self._age > self.STEPS:
+            self._age = 0
+            self._latents = self._generator.standard_normal(self._latents.shape, dtype=np.float32)
+
+    def _stepped(self, latents: np.ndarray) -> np.ndarray:
+        slope = self._codec.slope(latents, self._objective.name) * self._sign(latents)
+        length = np.linalg.norm(slope, axis=1, keepdims=True)
+        stepped: np.ndarray = (1 - self.DRAW_BACK) * latents + self.STEP * slope / np.maximum(
+            length, 1e-12
+        )
+        return stepped
+
+    def _sign(self, latents: np.ndarray) -> np.ndarray | float:
+        if self._objective.target is None:
+            return 1.0 if self._objective.direction == "max" else -1.0
+        place = self._codec.property_names.index(self._objective.name)
+        sign: np.ndarray = np.sign(self._objective.target - self._codec.predict(latents)[:, place])
+        return sign[:, None].astype(np.float32)

@@ -1,0 +1,1 @@
+"""Work in the latent space, through a codec: samples and paths."""

@@ -1,0 +1,199 @@
+"""Molecules from the prior, taken or refused one by one in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from molvae.chem.filters import known_filter, objection
+from molvae.chem.fingerprints import nearest
+from molvae.chem.identity import KnownMolecules
+from molvae.chem.molecules import parse
+from molvae.chem.properties import USUAL, compute
+from molvae.chem.strings import Decoded
+from molvae.codec import BLOCK, Codec
+from molvae.settings import require
+
+PATIENCE = 20
+"""Draws allowed for each molecule asked for, beyond a first ten thousand."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which molecules are taken.
+
+    Attributes:
+        strict: Refuse strings that SELFIES had to repair.
+        unique: Refuse what was taken before.
+        novel: Refuse training molecules and those of the reference.
+        filters: Refuse what these filters object to.
+    """
+
+    strict: bool = True
+    unique: bool = True
+    novel: bool = True
+    filters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.filters:
+            known_filter(name)
+
+
+@dataclass
+class Tally:
+    """What became of the strings drawn, each counted once.
+
+    Attributes:
+        drawn: Strings drawn, up to the last one taken.
+        invalid: Held no molecule.
+        repaired: Needed repair by SELFIES.
+        repeated: Were taken before.
+        known: Are training or reference molecules.
+        filtered: Failed a filter.
+        taken: The rest.
+    """
+
+    drawn: int = 0
+    invalid: int = 0
+    repaired: int = 0
+    repeated: int = 0
+    known: int = 0
+    filtered: int = 0
+    taken: int = 0
+
+    def __str__(self) -> str:
+        refused = [
+            f"{getattr(self, field.name) / max(1, self.drawn):.1%} {field.name}"
+            for field in fields(self)[1:-1]
+            if getattr(self, field.name)
+        ]
+        why = f"; refused: {', '.join(refused)}" if refused else ""
+        return f"{self.taken:,} molecules from {self.drawn:,} strings{why}"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Generated molecules.
+
+    Attributes:
+        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``block`` and ``seed``;
+            with a reference also ``nearest_reference`` and ``similarity``.
+        latents: Where each row was decoded from, (N, D) float32.
+        tally: What became of the strings drawn.
+    """
+
+    table: pd.DataFrame
+    latents: np.ndarray
+    tally: Tally = field(default_factory=Tally)
+
+
+def prior_block(latent_dim: int, seed: int, block: int) -> np.ndarray:
+    """A block of draws from N(0, I), (BLOCK, D) float32; (seed, block) alone decide."""
+    generator = np.random.default_rng([seed, block, 0])
+    return generator.standard_normal((BLOCK, latent_dim), dtype=np.float32)
+
+
+def draw(
+    codec: Codec, *, temperature: float, seed: int, blocks_at_once: int = 4
+) -> Iterator[tuple[int, np.ndarray, Decoded]]:
+    """Draw from the prior without end: the block, the latent and what was decoded from it.
+
+    What is drawn doesn't depend on ``blocks_at_once``, which only schedules.
+    """
+    first = 0
+    while True:
+        blocks = range(first, first + blocks_at_once)
+        latents = np.concatenate([prior_block(codec.latent_dim, seed, block) for block in blocks])
+        decoded = codec.decode(latents, temperature=temperature, seed=seed, first_block=first)
+        for place, one in enumerate(decoded):
+            yield first + place // BLOCK, latents[place], one
+        first += blocks_at_once
+
+
+def generate(
+    codec: Codec,
+    count: int,
+    known: KnownMolecules,
+    wanted: Wanted,
+    *,
+    temperature: float = 1.0,
+    seed: int = 0,
+    reference: Sequence[str] = (),
+    batch_size: int = 1024,
+    on_taken: Callable[[], object] = lambda: None,
+) -> Generation:
+    """Draw molecules from the prior until enough are taken.
+
+    Stops with fewer when too few strings are acceptable: after ten thousand draws and
+    twenty more for each molecule asked for.
+
+    Args:
+        codec: The model.
+        count: Molecules asked for.
+        known: The training molecules.
+        wanted: Which are taken.
+        temperature: Of the decoder; 0 takes the likeliest token each time.
+        seed: Of everything drawn.
+        reference: Canonical SMILES that aren't novel either; the nearest is named.
+        batch_size: Strings drawn at a time; it doesn't change the result.
+        on_taken: Called for each molecule taken.
+    """
+    require(count >= 1, f"The number of molecules is 1 or more, not {count}.")
+    require(temperature >= 0, f"The temperature is 0 or more, not {temperature:g}.")
+    require(seed >= 0, f"The seed is 0 or more, not {seed}.")
+    require(batch_size >= 1, f"The batch size is 1 or more, not {batch_size}.")
+    known = known | KnownMolecules.of(reference)
+    tally, taken = Tally(), set[str]()
+    rows: list[dict[str, Any]] = []
+    latents = []
+    blocks_at_once = -(-batch_size // BLOCK)
+    stream = draw(codec, temperature=temperature, seed=seed, blocks_at_once=blocks_at_once)
+    for block, latent, decoded in stream:
+        if tally.taken == count or tally.drawn >= 10_000 + PATIENCE * count:
+            break
+        tally.drawn += 1
+        refusal = _refusal(decoded, wanted, taken, known)
+        setattr(tally, refusal, getattr(tally, refusal) + 1)
+        if refusal != "taken":
+            continue
+        taken.add(decoded.smiles)
+        rows.append(_row(decoded, known, block, seed))
+        latents.append(latent)
+        on_taken()
+    table = pd.DataFrame(rows, columns=["smiles", *USUAL, "novel", "strict", "block", "seed"])
+    if reference:
+        table = table.join(pd.DataFrame(
+            nearest(table["smiles"].tolist(), reference),
+            columns=["nearest_reference", "similarity"],
+        ))  # fmt: skip
+    return Generation(table, np.array(latents).reshape(-1, codec.latent_dim), tally)
+
+
+def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMolecules) -> str:
+    """The field of the tally that a string belongs to."""
+    if not decoded.smiles:
+        return "invalid"
+    if wanted.strict and not decoded.strict:
+        return "repaired"
+    if wanted.unique and decoded.smiles in taken:
+        return "repeated"
+    if wanted.novel and decoded.smiles in known:
+        return "known"
+    if wanted.filters and objection(parse(decoded.smiles), wanted.filters):
+        return "filtered"
+    return "taken"
+
+
+def _row(decoded: Decoded, known: KnownMolecules, block: int, seed: int) -> dict[str, Any]:
+    return {
+        "smiles": decoded.smiles,
+        **compute(parse(decoded.smiles)),
+        "novel": decoded.smiles not in known,
+        "strict": decoded.strict,
+        "block": block,
+        "seed": seed,
+    }

@@ -1,0 +1,280 @@
+"""MolVAE, the one class that users meet. Every verb is delegated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from molvae import checkpoint as checkpoints
+from molvae import health
+from molvae.checkpoint import Checkpoint
+from molvae.chem.fingerprints import tanimoto
+from molvae.chem.molecules import canonical_many
+from molvae.codec import Encodings, NetworkCodec
+from molvae.corpus.table import as_table, numbers, smiles_column
+from molvae.errors import SettingsError
+from molvae.guidance.objective import Objective
+from molvae.guidance.search import Search, optimize
+from molvae.latent.generation import Generation, Wanted, generate
+from molvae.latent.paths import MoleculePath, interpolate
+
+Source = str | Path | pd.DataFrame | Iterable[str]
+"""Where molecules come from: a file, a table, or SMILES."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of a name; ``auto`` takes a GPU when there is one.
+
+    Raises:
+        SettingsError: When torch doesn't know it or it isn't there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        message = str(error).splitlines()[0]
+        raise SettingsError(f"No device {name!r} here ({message}). Use cpu or auto.") from None
+    return device
+
+
+def load(path: str | Path, *, device: str = "auto", workers: int | None = None) -> MolVAE:
+    """Load a trained model.
+
+    Args:
+        path: A run folder or a model file.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``...
+        workers: Processes for chemistry; by default one a core.
+
+    Raises:
+        CheckpointError: When there is no model, or it is damaged.
+    """
+    return MolVAE(checkpoints.load(path, choose_device(device)), workers=workers)
+
+
+class MolVAE:
+    """A trained model and the verbs that work with it.
+
+    Latents are (N, D) float32 arrays. Tables are pandas DataFrames; where molecules are read, a
+    table has one row for each row given, in the same order, and a ``reason`` where a row
+    can't be used.
+
+    Args:
+        checkpoint: All that the model is.
+        workers: Processes for chemistry; by default one a core.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, workers: int | None = None) -> None:
+        self.checkpoint = checkpoint
+        self.codec = NetworkCodec(checkpoint, workers=workers)
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers in a latent."""
+        return self.codec.latent_dim
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """What the heads of the model predict."""
+        return self.codec.property_names
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """How the model was trained and what was measured on held-out molecules."""
+        return dict(self.checkpoint.record)
+
+    def describe(self) -> dict[str, Any]:
+        """All that is known of the model, as JSON values; `inspect` shows it."""
+        network, vocabulary = self.checkpoint.network, self.checkpoint.vocabulary
+        return {
+            "weights": sum(parameter.numel() for parameter in network.parameters()),
+            "network": asdict(network.config),
+            "vocabulary": list(vocabulary.symbols),
+            "constraints": dict(self.checkpoint.constraints),
+            "flat": self.checkpoint.flat,
+            "properties": [asdict(scale) for scale in self.checkpoint.properties],
+            "known_molecules": len(self.checkpoint.known),
+            "report": None,
+            **self.record,
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the model into one file.
+
+        Raises:
+            OutputError: When the place can't be written to.
+        """
+        checkpoints.save(self.checkpoint, Path(path))
+
+    def generate(
+        self,
+        count: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        strict: bool = True,
+        unique: bool = True,
+        novel: bool = True,
+        filters: Sequence[str] = (),
+        reference: Source | None = None,
+        batch_size: int = 1024,
+        on_taken: Callable[[], object] = lambda: None,
+    ) -> Generation:
+        """Draw molecules from the prior; see `molvae.latent.generation.generate`."""
+        names: list[str] = []
+        if reference is not None:
+            table = as_table(reference)
+            names = [one for one in canonical_many(table[smiles_column(table)].tolist()) if one]
+        wanted = Wanted(strict, unique, novel, tuple(filters))
+        return generate(
+            self.codec,
+            count,
+            self.checkpoint.known,
+            wanted,
+            temperature=temperature,
+            seed=seed,
+            reference=names,
+            batch_size=batch_size,
+            on_taken=on_taken,
+        )
+
+    def interpolate(
+        self, compounds: Sequence[str], *, steps: int = 9, path: str = "slerp", flat: bool = False
+    ) -> MoleculePath:
+        """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
+        return interpolate(self.codec, compounds, steps=steps, curve=path, flat=flat)
+
+    def optimize(
+        self,
+        property_name: str,
+        direction: str = "max",
+        *,
+        target: float | None = None,
+        budget: int = 1000,
+        method: str = "auto",
+        start: Sequence[str] = (),
+        filters: Sequence[str] = ("moses",),
+        seed: int = 0,
+        on_round: Callable[[int, float], None] = lambda evaluations, best: None,
+    ) -> Search:
+        """Search for molecules that do well; see `molvae.guidance.search.optimize`."""
+        return optimize(
+            self.codec,
+            Objective(property_name, direction, target),
+            self.checkpoint.known,
+            budget=budget,
+            method=method,
+            start=start,
+            filters=filters,
+            seed=seed,
+            on_round=on_round,
+        )
+
+    def encode(self, source: Source, *, column: str | None = None, flat: bool = False) -> Encodings:
+        """Encode molecules, a row each.
+
+        Args:
+            source: A file, a table, or SMILES.
+            column: The column of SMILES; found when absent.
+            flat: Take stereo, isotopes and neutralisable charges away first.
+
+        Returns:
+            Posterior means and deviations, NaN with a reason where a row can't be used.
+        """
+        table = as_table(source)
+        return self.codec.encode(table[smiles_column(table, column)].tolist(), flat=flat)
+
+    def decode(
+        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0
+    ) -> pd.DataFrame:
+        """Decode latents, (N, D), a row each: ``smiles``, ``strict``, ``reason``.
+
+        Raises:
+            SettingsError: When the latents have another width than the model's.
+        """
+        latents = np.asarray(latents)
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            shape = " x ".join(map(str, latents.shape))
+            raise SettingsError(
+                f"The latents are {shape}; this model's have {self.latent_dim} numbers a row."
+            )
+        if latents.dtype.kind not in "fiu":
+            raise SettingsError(f"The latents hold {latents.dtype}, not numbers.")
+        if temperature < 0:
+            raise SettingsError(f"The temperature is 0 or more, not {temperature:g}.")
+        empty = ~np.isfinite(latents).all(axis=1)
+        decoded = self.codec.decode(latents, temperature=temperature, seed=seed)
+        reasons = [
+            "no latent" if missing else one.reason
+            for one, missing in zip(decoded, empty, strict=True)
+        ]
+        return pd.DataFrame(
+            {
+                "smiles": [one.smiles for one in decoded],
+                "strict": [one.strict for one in decoded],
+                "reason": reasons,
+            }
+        )
+
+    def reconstruct(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        sample: bool = False,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Encode molecules and decode them greedily, a row each.
+
+        Args:
+            source: A file, a table, or SMILES.
+            column: The column of SMILES; found when absent.
+            flat: Take stereo, isotopes and neutralisable charges away first.
+            sample: Decode a draw of the posterior, not its mean.
+            seed: Of the draw.
+
+        Returns:
+            ``input``, ``smiles`` (canonical), ``reconstruction``, ``exact``, ``similarity``
+            (Tanimoto, Morgan 2), ``flattened``, ``reason``.
+        """
+        table = as_table(source)
+        texts = table[smiles_column(table, column)].tolist()
+        encodings = self.codec.encode(texts, flat=flat)
+        latents = encodings.sample(seed) if sample else encodings.mean
+        back = [one.smiles for one in self.codec.decode(latents)]
+        pairs = list(zip(encodings.smiles, back, strict=True))
+        return pd.DataFrame(
+            {
+                "input": texts,
+                "smiles": encodings.smiles,
+                "reconstruction": back,
+                "exact": [bool(one) and one == other for one, other in pairs],
+                "similarity": [
+                    tanimoto(one, other) if one and other else float("nan") for one, other in pairs
+                ],
+                "flattened": encodings.flattened,
+                "reason": encodings.reasons,
+            }
+        )
+
+    def report(
+        self, held_out: Source, *, column: str | None = None, seed: int = 0
+    ) -> health.Report:
+        """Measure the latent space on molecules the model wasn't trained on.
+
+        Columns named as the model's heads are compared with what these predict.
+        """
+        table = as_table(held_out)
+        smiles = table[smiles_column(table, column)].tolist()
+        present = [name for name in self.property_names if name in table.columns]
+        values = pd.DataFrame(numbers(table, present), columns=present)
+        properties = values.reindex(columns=list(self.property_names)).to_numpy(dtype=float)
+        return health.report(self.codec, smiles, properties, self.checkpoint.known, seed=seed)
