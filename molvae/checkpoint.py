@@ -1,7 +1,7 @@
 """The one file format of a model: weights and JSON in a single safetensors file.
 
-The metadata of the file hold one JSON text, described by `Checkpoint`, and the SHA-256 of
-that text and of all tensors. Nothing in it is ever executed.
+The metadata of the file hold one JSON text: what `Checkpoint` describes, and the SHA-256 of
+that and of all tensors. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FILE_NAME = "model.safetensors"
 FORMAT = 1
 """Raised when older programs can't read what is written."""
 
-_NETWORK, _KNOWN = "network.", "training_set.hashes"
+_METADATA, _NETWORK, _KNOWN = "molvae", "network.", "training_set.hashes"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -99,10 +99,10 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "versions": {name: version(name) for name in ("molvae", "torch", "rdkit", "selfies")},
         "record": dict(checkpoint.record),
     }
-    text = json.dumps(content, sort_keys=True)
-    metadata = {"molvae": text, "sha256": _digest(text, tensors)}
+    # One key: safetensors writes several in an order that changes from run to run.
+    signed = json.dumps({"content": content, "sha256": _digest(content, tensors)}, sort_keys=True)
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_file(tensors, temporary, {_METADATA: signed})
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -118,14 +118,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
     tensors, metadata = _read(path)
-    text = metadata.get("molvae")
-    if text is None:
+    if _METADATA not in metadata:
         raise CheckpointError(f"{path} is a safetensors file, but not a model of molvae.")
-    if metadata.get("sha256") != _digest(text, tensors):
-        raise CheckpointError(
-            f"{path} is damaged: its checksum doesn't fit its content. Copy it anew."
-        )
-    content = json.loads(text)
+    content = _verified(path, metadata[_METADATA], tensors)
     if content["format"] > FORMAT:
         raise CheckpointError(
             f"{path} was written by molvae {content['versions']['molvae']}, which this "
@@ -179,8 +174,22 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from None
 
 
-def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
+def _verified(path: Path, signed: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    try:
+        read = json.loads(signed)
+        content: dict[str, Any] = read["content"]
+        whole = read["sha256"] == _digest(content, tensors)
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise CheckpointError(
+            f"{path} is damaged: its checksum doesn't fit its content. Copy it anew."
+        )
+    return content
+
+
+def _digest(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

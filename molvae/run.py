@@ -23,7 +23,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import DEFAULT_CONSTRAINTS
 from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
-from molvae.corpus.splits import TEST, TRAIN, VALID
+from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
 from molvae.errors import OutputError, SettingsError, nearest
 from molvae.health import report
@@ -45,6 +45,7 @@ def train(
     smiles_column: str | None = None,
     properties: Sequence[str] = (),
     split_column: str | None = None,
+    held_out: float = HELD_OUT_SHARE,
     size: str = "base",
     max_tokens: int = MAX_TOKENS,
     flat: bool = False,
@@ -63,8 +64,9 @@ def train(
             Without one the model is only returned.
         smiles_column: The column of SMILES; found when absent.
         properties: Numeric columns to learn to predict from the latent; blanks are allowed.
-        split_column: A column that says train, valid or test. Test rows are left alone; without
-            valid rows, one training molecule in twenty watches for the best weights.
+        split_column: A column that says train, valid or test. Test rows are left alone.
+        held_out: Without valid rows, the share of the training molecules, 2,000 at most, that
+            is kept apart to choose the best weights by; 0 keeps the last weights.
         size: "small", "base" or "large".
         max_tokens: Molecules of more SELFIES symbols are rejected.
         flat: Take stereo, isotopes and neutralisable charges away from all molecules.
@@ -93,6 +95,7 @@ def train(
         column=smiles_column,
         property_names=properties,
         split_column=split_column,
+        held_out=held_out,
         max_tokens=max_tokens,
         flat=flat,
         seed=seed,
@@ -105,14 +108,14 @@ def train(
     training = Batches(
         corpus,
         corpus.rows(TRAIN),
-        config.fitted_batch_size(len(corpus.rows(TRAIN))),
+        config.batch_size_for(len(corpus.rows(TRAIN))),
         seed,
     )
     watching = corpus.rows(VALID)
-    held_out = Batches(corpus, watching, config.batch_size, seed) if len(watching) else None
-    show(_announcement(network, training, held_out))
+    watched = Batches(corpus, watching, training.batch_size, seed) if len(watching) else None
+    show(_announcement(network, training, watched))
     with _Watcher(folder, quiet=quiet) as watcher:
-        outcome = fit(network, training, held_out, config, watcher.watch())
+        outcome = fit(network, training, watched, config, watcher.watch())
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
     record = _record(preparation, config, outcome)
     checkpoint = Checkpoint(
@@ -125,7 +128,7 @@ def train(
         record=record,
     )
     model = MolVAE(checkpoint, workers=workers)
-    if held_out is not None and outcome.ending != "interrupted":
+    if watched is not None and outcome.ending != "interrupted":
         chosen = preparation.corpus
         smiles = [chosen.smiles[row] for row in watching]
         measured = report(
@@ -198,12 +201,12 @@ def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> Netw
     )
 
 
-def _announcement(network: SequenceVAE, training: Batches, held_out: Batches | None) -> str:
+def _announcement(network: SequenceVAE, training: Batches, watched: Batches | None) -> str:
     weights = sum(parameter.numel() for parameter in network.parameters())
-    watched = f"{held_out.molecules:,} held out" if held_out else "none held out"
+    held_out = f"{watched.molecules:,}" if watched else "none"
     return (
         f"Training {weights / 1e6:.1f} million weights on {network.device.type}: "
-        f"{training.molecules:,} molecules, {watched}, batches of {training.batch_size}"
+        f"{training.molecules:,} molecules, {held_out} held out, batches of {training.batch_size}"
     )
 
 

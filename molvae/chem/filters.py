@@ -93,6 +93,7 @@ def known_filter(name: str) -> Filter:
 def objection(molecule: Molecule, names: Sequence[str]) -> str:
     """What the first of the named filters objects to, as ``filter: pattern``; else empty.
 
+    >>> from molvae.chem.molecules import parse
     >>> objection(parse("CCO"), ["moses", "lipinski"])
     ''
     >>> objection(parse("C1CCCCCCC1"), ["moses"])

@@ -23,6 +23,12 @@ from molvae.errors import SettingsError
 )
 @click.option("--split-column", metavar="NAME", help="Column that says train, valid or test.")
 @click.option(
+    "--held-out",
+    type=float,
+    metavar="SHARE",
+    help="Kept apart to choose the best weights by, 2,000 at most.  [default: 0.05]",
+)
+@click.option(
     "--size", default="base", show_default=True, metavar="NAME", help="small, base or large."
 )
 @click.option(
@@ -32,7 +38,7 @@ from molvae.errors import SettingsError
 @click.option("--max-minutes", type=float, help="Lay training out to end by then, if sooner.")
 @click.option("--beta", type=float, help="Weight of the KL in the objective.  [default: 0.1]")
 @click.option(
-    "--batch-size", type=int, help="Molecules a step.  [default: 256, less for small data]"
+    "--batch-size", type=int, help="Molecules a step.  [default: 128, less for small data]"
 )
 @click.option("--learning-rate", type=float, help="Highest of the schedule.  [default: 0.002]")
 @click.option("--patience", type=int, help="Looks without gain before it stops.  [default: 10]")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from molvae.chem.strings import DEFAULT_CONSTRAINTS, Constraints, Encoded, encode_many
-from molvae.corpus.splits import TEST, TRAIN, hold_out, split_from_column
+from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, hold_out, split_from_column
 from molvae.corpus.table import numbers, smiles_column
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import MoleculeError, TableError
@@ -112,6 +112,7 @@ def prepare(
     column: str | None = None,
     property_names: Sequence[str] = (),
     split_column: str | None = None,
+    held_out: float = HELD_OUT_SHARE,
     max_tokens: int = MAX_TOKENS,
     constraints: Constraints = DEFAULT_CONSTRAINTS,
     flat: bool = False,
@@ -127,8 +128,8 @@ def prepare(
         table: As `molvae.corpus.table.read_table` gives it.
         column: The column of SMILES; found when absent.
         property_names: Numeric columns to learn; blanks are allowed.
-        split_column: A column that says train, valid or test; by default a random
-            part is held out.
+        split_column: A column that says train, valid or test; by default all is train.
+        held_out: Share of the training molecules that becomes valid when nothing else is.
         max_tokens: Longer molecules are rejected.
         constraints: What selfies may bond.
         flat: Take stereo, isotopes and charges away first.
@@ -163,7 +164,7 @@ def prepare(
     merged = {row: group[0] for group in like.values() for row in group[1:]}
     for row, group in like.items():
         values[row] = _mean_of_numbers(values[group])
-    split = hold_out(given[kept], [tokens[row] for row in kept], seed)
+    split = hold_out(given[kept], [tokens[row] for row in kept], held_out, seed)
     vocabulary = Vocabulary(
         token
         for row, part in zip(kept, split, strict=True)

@@ -10,12 +10,16 @@ import pandas as pd
 
 from molvae.corpus.table import known_column
 from molvae.errors import TableError
+from molvae.settings import require
 
 TRAIN, VALID, TEST = 0, 1, 2
 """Training molecules, those that early stopping looks at, those kept for the end."""
 
 HELD_OUT_SHARE = 0.05
+"""The share of the training molecules that is held out unless another is asked for."""
+
 HELD_OUT_MOST = 2_000
+"""More than this aren't needed to choose weights by."""
 
 _NAMES = {
     TRAIN: ("train", "training", "trn"),
@@ -41,21 +45,28 @@ def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
     return values.map(_PART_OF).to_numpy(dtype=np.int8)
 
 
-def hold_out(split: np.ndarray, tokens: Sequence[Sequence[str]], seed: int) -> np.ndarray:
+def hold_out(
+    split: np.ndarray, tokens: Sequence[Sequence[str]], share: float, seed: int
+) -> np.ndarray:
     """Move a random part of the training molecules to `VALID`, unless there are some already.
 
-    One in twenty is held out, 2,000 at most. A molecule stays with the training set when it
-    is the only one there to hold one of its tokens.
+    A molecule stays with the training set when it is the only one there to hold one of its
+    tokens.
 
     Args:
         split: (N,) int8.
         tokens: The N token sequences.
+        share: How many go, `HELD_OUT_MOST` at most; 0 for none, else at least one.
         seed: Which rows go.
+
+    Raises:
+        SettingsError: When the share isn't from 0 to below 1.
     """
+    require(0 <= share < 1, f"The held-out share is from 0 to below 1, not {share:g}.")
     train: list[int] = np.flatnonzero(split == TRAIN).tolist()
-    if (split == VALID).any() or len(train) < 2:
+    if share == 0 or (split == VALID).any() or len(train) < 2:
         return split
-    wanted = min(HELD_OUT_MOST, max(1, round(len(train) * HELD_OUT_SHARE)))
+    wanted = min(HELD_OUT_MOST, max(1, round(len(train) * share)))
     holders = Counter(token for row in train for token in set(tokens[row]))
     chosen = split.copy()
     for row in np.random.default_rng(seed).permutation(train).tolist():

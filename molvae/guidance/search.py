@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from molvae.chem.filters import objection
+from molvae.chem.filters import known_filter, objection
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
@@ -115,6 +115,8 @@ def optimize(
     require(budget >= 1, f"The budget is 1 or more, not {budget}.")
     require(seed >= 0, f"The seed is 0 or more, not {seed}.")
     objective.check(codec)
+    for name in filters:
+        known_filter(name)
     evaluations = Evaluations(codec, objective, budget)
     ending = "complete"
     try:

@@ -30,7 +30,8 @@ class CovarianceAdaptation:
     """CMA-ES over latents (Hansen, 2016, arXiv:1604.00772), of the `cmaes` package.
 
     Starts as wide as asked for around a latent. When it has narrowed down to molecules that
-    it knows already, it starts anew from the best one, as wide as at first.
+    it knows already, it starts anew from the best one: as wide as at first after a gain,
+    wider each time that there was none.
 
     Args:
         codec: The model.
@@ -39,10 +40,11 @@ class CovarianceAdaptation:
         seed: Of everything random.
     """
 
-    POPULATION = 24
+    POPULATION, WIDENING, WIDEST = 24, 1.5, 3.0
 
     def __init__(self, codec: Codec, start: np.ndarray, width: float, seed: int) -> None:
-        self._codec, self._width, self._seed = codec, width, seed
+        self._codec, self._first_width, self._seed = codec, width, seed
+        self._width = width
         self._best, self._best_score = start, -np.inf
         self._restarts = 0
         self._seen: set[str] = set()
@@ -63,11 +65,13 @@ class CovarianceAdaptation:
         top = int(np.argmax(scores))
         if scores[top] > self._best_score:
             self._best, self._best_score = self._asked[top], scores[top]
+            self._width = self._first_width
         new = {one.smiles for one in self._molecules if one.smiles} - self._seen
         self._seen |= new
         if len(new) <= self.POPULATION // 8 or self._search.should_stop():
             self._restarts += 1
             self._begin()
+            self._width = min(self.WIDEST, self.WIDENING * self._width)
 
     def _begin(self) -> None:
         self._search = cmaes.CMA(

@@ -18,8 +18,8 @@ from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec
 from molvae.settings import require
 
-PATIENCE = 20
-"""Draws allowed for each molecule asked for, beyond a first ten thousand."""
+ENOUGH, PATIENCE = 10_000, 20
+"""Draws after which generation gives up, and further ones for each molecule asked for."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def generate(
     blocks_at_once = -(-batch_size // BLOCK)
     stream = draw(codec, temperature=temperature, seed=seed, blocks_at_once=blocks_at_once)
     for block, latent, decoded in stream:
-        if tally.taken == count or tally.drawn >= 10_000 + PATIENCE * count:
+        if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
             break
         tally.drawn += 1
         refusal = _refusal(decoded, wanted, taken, known)

@@ -8,13 +8,16 @@ from molvae.settings import require
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
+LARGEST_BATCH = 128
+"""The batch size unless another is asked for or the data are few."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a network is trained.
 
     Attributes:
-        batch_size: Molecules a step; lowered for small data so that an epoch has ten steps.
+        batch_size: Molecules a step; by default 128, or less so that an epoch has ten steps.
         learning_rate: The highest of the schedule; it warms up, then falls to zero as a cosine.
         beta: Weight of the KL in ELBO units, reached after the warm-up.
         beta_warmup: Share of the steps over which beta rises from 0.
@@ -29,7 +32,7 @@ class TrainingConfig:
         seed: Of everything random.
     """
 
-    batch_size: int = 256
+    batch_size: int | None = None
     learning_rate: float = 2e-3
     beta: float = 0.1
     beta_warmup: float = 0.1
@@ -44,7 +47,7 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.batch_size >= 1, f"batch_size is 1 or more, not {self.batch_size}.")
+        require(self.batch_size is None or self.batch_size >= 1, "batch_size is 1 or more.")
         require(self.learning_rate > 0, "learning_rate must be above 0.")
         require(self.beta >= 0, "beta can't be below 0.")
         require(0 <= self.beta_warmup <= 1, "beta_warmup is a share from 0 to 1.")
@@ -62,9 +65,9 @@ class TrainingConfig:
             f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}.",
         )
 
-    def fitted_batch_size(self, molecules: int) -> int:
-        """The batch size for that many training molecules: at least ten steps an epoch."""
-        return max(1, min(self.batch_size, -(-molecules // 10)))
+    def batch_size_for(self, molecules: int) -> int:
+        """The batch size for that many training molecules."""
+        return self.batch_size or min(LARGEST_BATCH, -(-molecules // 10))
 
     def planned_steps(self, steps_per_epoch: int) -> int:
         """The steps to take when no clock stops them sooner.

@@ -1,0 +1,35 @@
+"""Write docs/commands.md: the help of every command, as it prints.
+
+python scripts/make_command_docs.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from molvae.cli import main as molvae
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+
+
+def commands_text() -> str:
+    """The help of molvae and of each of its verbs, in Markdown."""
+    parts = ["# Commands\n\nMade by scripts/make_command_docs.py; a test keeps it true.\n"]
+    for verb in (None, *molvae.commands.values()):
+        name = "molvae" if verb is None else f"molvae {verb.name}"
+        command = verb or molvae
+        with click.Context(
+            command, info_name=name, terminal_width=90, max_content_width=90
+        ) as context:
+            parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    if "--print" in sys.argv:
+        sys.stdout.write(commands_text())
+    else:
+        TARGET.write_text(commands_text(), encoding="utf-8")

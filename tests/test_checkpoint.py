@@ -1,0 +1,121 @@
+"""A model file is whole, ours and harmless, or it is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import molvae
+from molvae import checkpoint as checkpoints
+from molvae.errors import CheckpointError
+
+
+@pytest.fixture
+def content(run_folder: Path) -> bytes:
+    return (run_folder / "model.safetensors").read_bytes()
+
+
+def test_a_loaded_model_is_the_saved_one(model: molvae.MolVAE, tmp_path: Path) -> None:
+    model.save(tmp_path / "copy.safetensors")
+    again = molvae.load(tmp_path / "copy.safetensors", device="cpu")
+    smiles = ["CCOc1ccccc1", "CCN"]
+    np.testing.assert_array_equal(again.encode(smiles).mean, model.encode(smiles).mean)
+    assert again.checkpoint.vocabulary.symbols == model.checkpoint.vocabulary.symbols
+    assert again.checkpoint.constraints == model.checkpoint.constraints
+    assert again.checkpoint.properties == model.checkpoint.properties
+    assert again.describe() == model.describe()
+    np.testing.assert_array_equal(again.checkpoint.known.hashes, model.checkpoint.known.hashes)
+
+
+def test_saving_what_was_loaded_gives_the_same_bytes(
+    run_folder: Path, content: bytes, tmp_path: Path
+) -> None:
+    one, two = (molvae.load(run_folder, device="cpu") for _ in range(2))
+    one.save(tmp_path / "one.safetensors")
+    two.save(tmp_path / "two.safetensors")
+    assert (tmp_path / "one.safetensors").read_bytes() == (
+        tmp_path / "two.safetensors"
+    ).read_bytes()
+
+
+def test_one_turned_bit_is_noticed_wherever_it_is(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    generator = np.random.default_rng(0)
+    for place in [0, 7, 8, 9, *generator.integers(0, len(content), 60), len(content) - 1]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(generator.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError) as caught:
+            molvae.load(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_cut_file_is_noticed(content: bytes, tmp_path: Path, share: float) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match="damaged"):
+        molvae.load(path)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('a pickle was executed')",)
+
+
+@pytest.mark.parametrize("way", ["torch", "plain"])
+def test_a_pickle_is_never_executed(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "model.safetensors"
+    if way == "torch":
+        torch.save({"weights": torch.zeros(3), "x": Bomb()}, path)
+    else:
+        path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(CheckpointError, match="is a pickle"):
+        molvae.load(path)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"x": torch.zeros(3)}, path)
+    with pytest.raises(CheckpointError, match="not a model of molvae"):
+        molvae.load(path)
+
+
+def test_a_newer_format_asks_for_an_update(run_folder: Path, tmp_path: Path) -> None:
+    source = run_folder / "model.safetensors"
+    tensors = load_file(source)
+    with safe_open(source, framework="pt") as stream:
+        content = json.loads(stream.metadata()["molvae"])["content"]
+    content["format"] = checkpoints.FORMAT + 1
+    signed = {"content": content, "sha256": checkpoints._digest(content, tensors)}
+    save_file(tensors, tmp_path / "new.safetensors", {"molvae": json.dumps(signed)})
+    with pytest.raises(CheckpointError, match="Update molvae"):
+        molvae.load(tmp_path / "new.safetensors")
+
+
+def test_a_missing_model_tells_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"molvae train data\.csv"):
+        molvae.load(tmp_path)
+
+
+def test_a_failed_save_leaves_nothing_behind(
+    model: molvae.MolVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model.safetensors"
+    target.write_bytes(b"what was there")
+
+    def no_space(*arguments: object) -> None:
+        target.with_name(".partly").write_bytes(b"")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", no_space)
+    with pytest.raises(molvae.OutputError, match="no space left on device"):
+        model.save(target)
+    assert target.read_bytes() == b"what was there"

@@ -1,0 +1,155 @@
+"""What counts as a molecule, and the way between SMILES and SELFIES."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import selfies
+from hypothesis import given
+from hypothesis import strategies as st
+
+from molvae.chem.drawing import draw_grid
+from molvae.chem.filters import FILTERS, objection
+from molvae.chem.fingerprints import nearest, tanimoto
+from molvae.chem.identity import KnownMolecules
+from molvae.chem.molecules import canonical, canonical_many, flatten, parse, to_smiles
+from molvae.chem.properties import PROPERTIES, USUAL, compute, compute_many
+from molvae.chem.strings import DEFAULT_CONSTRAINTS, constrained, decode, encode
+from molvae.errors import MoleculeError, OutputError, SettingsError
+
+ZOLPIDEM = "CN(C)C(=O)Cc1c(-c2ccc(C)cc2)nc2ccc(C)cn12"
+CHIRAL_AND_CHARGED = "C[N+](C)(C)C[C@@H](O)CC(=O)[O-]"  # carnitine
+
+
+def test_spellings_of_one_molecule_are_one() -> None:
+    assert canonical("C(O)C") == canonical("OCC") == canonical(" CCO ")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "reason"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("CC CC", "white space"),
+        ("c1cc", "not a SMILES"),
+        ("hello", "not a SMILES"),
+        ("C(C)(C)(C)(C)C", "valence"),
+        ("c1cccc1", "kekulize"),
+        ("[H][H]", "no heavy atom"),
+        ("C" * 2001, "longer than 2000"),
+    ],
+)
+def test_a_refused_molecule_has_its_reason(smiles: str, reason: str) -> None:
+    with pytest.raises(MoleculeError, match=rf"(?i){reason}"):
+        parse(smiles)
+    assert reason.lower() in encode(smiles).reason.lower()
+    assert canonical_many([smiles, "C"]) == ["", "C"]
+
+
+def test_selfies_and_back_is_the_same_molecule(sample: pd.DataFrame) -> None:
+    for smiles in [*sample["smiles"], ZOLPIDEM, CHIRAL_AND_CHARGED]:
+        encoded = encode(smiles)
+        decoded = decode(encoded.tokens)
+        assert not encoded.reason
+        assert decoded.smiles == encoded.smiles == canonical(smiles)
+        assert decoded.strict
+
+
+def test_an_empty_molecule_is_invalid() -> None:
+    assert decode([]).smiles == ""
+    assert decode(["[nop]"]).reason == "empty"
+
+
+def test_a_repaired_string_is_not_strict() -> None:
+    fluorine_in_the_middle = decode(["[C]", "[F]", "[C]"])
+    assert fluorine_in_the_middle.smiles == "CF"
+    assert not fluorine_in_the_middle.strict
+    assert not decode(["[C]", "[Ring1]", "[C]"]).strict
+
+
+SYMBOLS = sorted(selfies.get_semantic_robust_alphabet())
+
+
+@given(st.lists(st.sampled_from(SYMBOLS), max_size=30))
+def test_any_string_decodes_to_a_molecule_or_a_reason(tokens: list[str]) -> None:
+    decoded = decode(tokens)
+    assert bool(decoded.smiles) != bool(decoded.reason)
+    if decoded.smiles:
+        assert canonical(decoded.smiles) == decoded.smiles
+    if decoded.strict:
+        assert decode(encode(decoded.smiles).tokens).smiles == decoded.smiles
+
+
+def test_constraints_are_restored() -> None:
+    before = selfies.get_semantic_constraints()
+    hypervalent = selfies.get_preset_constraints("hypervalent")
+    iodine_pentafluoride = "FI(F)(F)(F)F"
+    assert "can't write" in encode(iodine_pentafluoride, DEFAULT_CONSTRAINTS).reason
+    assert not encode(iodine_pentafluoride, hypervalent).reason
+    with constrained(hypervalent):
+        assert selfies.get_semantic_constraints()["Cl"] == 7
+    assert selfies.get_semantic_constraints() == before
+
+
+def test_flattening_takes_stereo_isotopes_and_charges() -> None:
+    encoded = encode("C[C@@H]([NH3+])C(=O)[O-]", flat=True)
+    assert encoded.smiles == "CC(N)C(=O)O"
+    assert encoded.flattened
+    assert to_smiles(flatten(parse("[2H]C/C=C/C"))) == to_smiles(flatten(parse("[2H]C\\C=C/C")))
+    assert not encode("CCO", flat=True).flattened
+
+
+def test_properties_of_a_known_drug() -> None:
+    values = compute(parse("CC(=O)Oc1ccccc1C(=O)O"), PROPERTIES)  # aspirin
+    assert values["mol_weight"] == pytest.approx(180.16, abs=0.01)
+    assert values["tpsa"] == pytest.approx(63.6, abs=0.01)
+    assert values["logp"] == pytest.approx(1.31, abs=0.01)
+    assert values["heavy_atoms"] == 13
+    assert values["rings"] == values["aromatic_rings"] == 1
+    assert 1 <= values["sa_score"] <= 2
+
+
+def test_properties_of_the_data_set_are_those_computed(sample: pd.DataFrame) -> None:
+    computed = pd.DataFrame(compute_many(sample["smiles"].tolist()))
+    np.testing.assert_allclose(computed[list(USUAL)], sample[list(USUAL)], atol=1e-3)
+
+
+def test_filters_name_what_they_object_to() -> None:
+    assert objection(parse(ZOLPIDEM), list(FILTERS)) == ""
+    assert objection(parse("CC[N+](C)(C)C"), ["moses"]) == "moses: charged"
+    assert objection(parse("C[Si](C)(C)C"), ["moses"]) == "moses: element Si"
+    assert objection(parse("O=C1C=CC(=O)C=C1"), ["pains"]).startswith("pains: quinone")
+    assert "weight above 500" in objection(parse("C" * 40), ["lipinski"])
+    with pytest.raises(SettingsError, match="Did you mean 'moses'"):
+        objection(parse("C"), ["mosses"])
+
+
+def test_moses_molecules_pass_the_moses_filters(sample: pd.DataFrame) -> None:
+    assert not any(objection(parse(one), ["moses"]) for one in sample["smiles"].head(60))
+
+
+def test_similarity() -> None:
+    assert tanimoto("CCO", "OCC") == 1
+    assert 0 < tanimoto("CCO", "CCN") < 1
+    assert nearest(["CCO", "c1ccccc1"], ["c1ccccc1C", "CCCO"])[0][0] == "CCCO"
+
+
+def test_known_molecules_hold_what_they_were_given(sample: pd.DataFrame) -> None:
+    smiles = sample["smiles"].tolist()
+    known = KnownMolecules.of(smiles[:300]) | KnownMolecules.of(smiles[290:310])
+    assert len(known) == 310
+    assert all(one in known for one in smiles[:310])
+    assert not any(one in known for one in smiles[310:])
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG")])
+def test_pictures(tmp_path: Path, suffix: str, start: bytes) -> None:
+    target = tmp_path / f"grid{suffix}"
+    draw_grid([ZOLPIDEM, CHIRAL_AND_CHARGED], ["zolpidem", "carnitine"], target)
+    assert target.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [target]
+    with pytest.raises(OutputError, match=r"\.svg or \.png"):
+        draw_grid(["C"], [""], tmp_path / "grid.bmp")

@@ -1,0 +1,185 @@
+"""From tables to batches: every row is accounted for."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from molvae.chem.strings import DEFAULT_CONSTRAINTS
+from molvae.corpus.batches import Batches
+from molvae.corpus.corpus import encodable, prepare
+from molvae.corpus.splits import TEST, TRAIN, VALID
+from molvae.corpus.table import as_table, numbers, read_table, smiles_column
+from molvae.corpus.vocabulary import PAD, Vocabulary
+from molvae.errors import MoleculeError, MolVAEError, TableError
+
+NASTY = (
+    "﻿id;SMILES;pIC50;note\r\n"
+    '1;CCO;5.5;"a; quoted\nnote"\r\n'
+    "2;OCC;6.5;the same\r\n"
+    "3;;7;blank\r\n"
+    "\r\n"
+    "4;c1cc;7;broken\r\n"
+    "5;CCN;n/a;\r\n"
+    "6;CCC\r\n"
+    "7;CCCl;4;5;6;7\r\n"
+    "8;C(C)(C)(C)(C)C;3;valence\r\n"
+)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_a_nasty_table_is_read_as_a_person_would(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "nasty.csv", NASTY))
+    assert table.columns.tolist() == ["id", "SMILES", "pIC50", "note"]
+    assert len(table) == 8
+    assert table["note"].iloc[0] == "a; quoted\nnote"
+    assert table["note"].iloc[5] == ""
+    assert smiles_column(table) == "SMILES"
+    np.testing.assert_array_equal(
+        numbers(table, ["pIC50"])[:, 0], [5.5, 6.5, 7, 7, np.nan, np.nan, 4, 3]
+    )
+
+
+def test_every_row_is_accounted_for(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "nasty.csv", NASTY))
+    prepared = prepare(table, property_names=["pIC50"])
+    account = prepared.account
+    assert (account.rows, account.kept, account.merged) == (8, 4, 1)
+    assert account.rows == account.kept + account.merged + sum(account.rejected.values())
+    assert prepared.rejects["row"].tolist() == [2, 3, 4, 8]
+    assert prepared.rejects["text"].tolist() == ["OCC", "", "c1cc", "C(C)(C)(C)(C)C"]
+    assert prepared.rejects["reason"].iloc[0] == "same molecule as row 1"
+    corpus = prepared.corpus
+    assert corpus.properties[corpus.smiles.index("CCO")] == 6.0  # the mean of 5.5 and 6.5
+    assert np.isnan(corpus.properties[corpus.smiles.index("CCC")])
+
+
+@given(data=st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_bytes_end_in_an_error_or_an_account_that_adds_up(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "bytes.csv"
+    path.write_bytes(b"smiles,x\n" + data)
+    try:
+        table = read_table(path)
+        account = prepare(table).account
+    except MolVAEError as error:
+        message = str(error)
+        assert message
+        assert "\n" not in message
+        return
+    assert len(table) == account.kept + account.merged + sum(account.rejected.values())
+
+
+def test_a_gzipped_table_and_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"smiles\nCCO\n"))
+    assert read_table(path)["smiles"].tolist() == ["CCO"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TableError, match="damaged gzip"):
+        read_table(path)
+
+
+def test_a_column_is_found_by_content() -> None:
+    table = as_table(pd.DataFrame({"name": ["ethanol", "amine"], "x": ["CCO", "CCN"], "y": [1, 2]}))
+    assert smiles_column(table) == "x"
+    with pytest.raises(TableError, match="No column looks like SMILES among name, y"):
+        smiles_column(table[["name", "y"]])
+    with pytest.raises(TableError, match="Did you mean 'name'"):
+        smiles_column(table, "nam")
+
+
+def test_duplicate_and_unnamed_headers(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "smiles,v,v,\nCCO,1,2,3\n"))
+    assert table.columns.tolist() == ["smiles", "v", "v.1", ""]
+
+
+def test_blanks_of_a_data_frame_are_blanks() -> None:
+    table = as_table(pd.DataFrame({"smiles": ["CCO", None, "CCC"], "v": [1.5, np.nan, 2]}))
+    assert table["smiles"].tolist() == ["CCO", "", "CCC"]
+    np.testing.assert_array_equal(numbers(table, ["v"])[:, 0], [1.5, np.nan, 2])
+
+
+def test_a_split_column_is_obeyed(sample: pd.DataFrame) -> None:
+    corpus = prepare(as_table(sample), split_column="split").corpus
+    test = {corpus.smiles[row] for row in corpus.rows(TEST)}
+    assert test == set(sample.loc[sample["split"] == "test", "smiles"])
+    assert len(corpus.rows(VALID)) == 20
+    assert len(corpus.rows(TRAIN)) == 380
+
+
+def test_a_strange_split_names_the_row() -> None:
+    table = as_table(pd.DataFrame({"smiles": ["C", "CC"], "s": ["train", "tran"]}))
+    with pytest.raises(TableError, match="Row 2: 'tran'"):
+        prepare(table, split_column="s")
+
+
+def test_a_held_out_molecule_has_no_token_of_its_own() -> None:
+    table = as_table(["CCO", "CCN", "CCF", "CCCl", "CCBr", "CCI", "CCS", "CCP", "CCC", "CCCC"] * 2)
+    corpus = prepare(table, seed=3).corpus
+    (held_out,) = corpus.rows(VALID)
+    assert corpus.smiles[held_out] in {"CCC", "CCCC"}
+
+
+def test_a_test_row_with_an_unseen_token_is_rejected() -> None:
+    rows = pd.DataFrame({"smiles": ["CC", "CCC", "CCO"], "split": ["train", "valid", "test"]})
+    prepared = prepare(as_table(rows), split_column="split")
+    assert prepared.rejects["reason"].tolist() == ["[O] is in no training row"]
+    assert prepared.corpus.smiles == ["CC", "CCC"]
+
+
+def test_the_vocabulary_is_sorted_and_inverts() -> None:
+    vocabulary = Vocabulary(["[O]", "[C]", "[=C]"])
+    assert vocabulary.symbols == ("[=C]", "[C]", "[O]")
+    assert vocabulary.tokens(vocabulary.ids(["[C]", "[=C]", "[O]"])) == ["[C]", "[=C]", "[O]"]
+    with pytest.raises(MoleculeError, match=r"never seen \[N\] \[P\]"):
+        vocabulary.ids(["[N]", "[C]", "[P]", "[N]"])
+
+
+def test_an_unseen_token_rejects_its_row_alone() -> None:
+    rows = encodable(["CCO", "CCN", "x"], Vocabulary(["[C]", "[O]"]), DEFAULT_CONSTRAINTS)
+    assert [row.smiles for row in rows] == ["CCO", "", ""]
+    assert "[N]" in rows[1].reason
+
+
+def test_workers_change_nothing(sample: pd.DataFrame) -> None:
+    table = as_table(sample["smiles"].tolist() * 6)
+    one, two = prepare(table, workers=1), prepare(table, workers=2)
+    assert one.corpus.smiles == two.corpus.smiles
+    assert one.corpus.fingerprint() == two.corpus.fingerprint()
+    assert one.account == two.account
+
+
+def test_an_epoch_has_every_molecule_once(sample: pd.DataFrame) -> None:
+    corpus = prepare(as_table(sample)).corpus
+    batches = Batches(corpus, np.arange(len(corpus.smiles)), 32, seed=1)
+    seen = []
+    for batch in batches.epoch(0):
+        assert (
+            (batch.token_ids == PAD).sum(axis=1) == batch.token_ids.shape[1] - batch.lengths
+        ).all()
+        seen += [tuple(row[row != PAD]) for row in batch.token_ids]
+    expected = [
+        tuple(corpus.token_ids[start:end])
+        for start, end in zip(corpus.offsets[:-1], corpus.offsets[1:], strict=True)
+    ]
+    assert sorted(seen) == sorted(expected)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(sample: pd.DataFrame) -> None:
+    corpus = prepare(as_table(sample)).corpus
+
+    def first(seed: int, epoch: int) -> bytes:
+        return next(Batches(corpus, corpus.rows(TRAIN), 32, seed).epoch(epoch)).token_ids.tobytes()
+
+    assert first(0, 0) == first(0, 0)
+    assert len({first(0, 0), first(0, 1), first(1, 0)}) == 3

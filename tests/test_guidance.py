@@ -1,0 +1,93 @@
+"""Property-guided search: it gains, and its account is honest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import molvae
+from molvae.chem.molecules import parse
+from molvae.chem.properties import compute
+from molvae.errors import MoleculeError, SettingsError
+from molvae.guidance.objective import Objective
+from molvae.guidance.search import Evaluations
+
+
+@pytest.mark.parametrize("method", ["cma", "gradient"])
+def test_a_search_beats_as_many_draws(model: molvae.MolVAE, method: str) -> None:
+    found = model.optimize("logp", "max", budget=300, method=method)
+    drawn = model.generate(300, strict=False).table["logp"]
+    assert found.evaluations == len(found.table) == found.table["smiles"].nunique() == 300
+    assert found.table["logp"].head(10).mean() > drawn.nlargest(10).mean()
+
+
+def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) -> None:
+    table = model.optimize("tpsa", "min", budget=60).table
+    assert table["tpsa"].is_monotonic_increasing
+    for row in table.head(15).itertuples():
+        assert row.tpsa == pytest.approx(compute(parse(row.smiles), ["tpsa"])["tpsa"])
+        assert row.novel == (row.smiles not in model.checkpoint.known)
+    assert sorted(table["evaluation"]) == list(range(1, 61))
+
+
+def test_a_target_is_approached(model: molvae.MolVAE) -> None:
+    table = model.optimize("mol_weight", "target", target=250.0, budget=120).table
+    distance = np.abs(table["mol_weight"] - 250)
+    assert distance.is_monotonic_increasing
+    assert distance.iloc[0] < 1
+
+
+def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
+    start = "CCOc1ccccc1"
+    table = model.optimize("qed", budget=40, start=[start]).table
+    assert table.loc[table["evaluation"] == 1, "smiles"].tolist() == [start]
+    with pytest.raises(MoleculeError, match="not a SMILES"):
+        model.optimize("qed", budget=40, start=["xyz"])
+
+
+def test_the_same_seed_gives_the_same_search(model: molvae.MolVAE) -> None:
+    one, two = (model.optimize("qed", budget=80, seed=4).table for _ in range(2))
+    assert one.equals(two)
+
+
+def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
+    evaluations = Evaluations(model.codec, Objective("mol_weight"), budget=2)
+    scores = evaluations.score(["CCO", "", "CCO", "CC", "CCC"], [True] * 5)
+    assert scores[0] == scores[2] == pytest.approx(46.07, abs=0.01)
+    assert scores[1] == scores[4] == -np.inf
+    assert evaluations.left == 0
+
+
+def test_scores() -> None:
+    assert Objective("qed", "min").score(0.4) == -0.4
+    assert Objective("qed").score(float("nan")) == -np.inf
+    assert Objective("logp", "target", 2.0).score(3.5) == -1.5
+
+
+def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    table = sample.head(200).assign(activity=sample["logp"] * 2)
+    own = molvae.train(table, properties=["activity"], size="small", steps=60, quiet=True)
+    found = own.optimize("activity", budget=30)
+    assert "predicted_activity" in found.table
+    encoded = own.codec.encode(found.table["smiles"]).mean
+    np.testing.assert_allclose(
+        own.codec.predict(encoded)[:, 0], found.table["predicted_activity"], rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("qedd",), {}, "Did you mean 'qed'"),
+        (("qed", "up"), {}, "No direction 'up'"),
+        (("qed", "target"), {}, "goes with the direction target"),
+        (("qed",), {"target": 1.0}, "goes with the direction target"),
+        (("qed",), {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),
+        (("qed",), {"method": "cmaes"}, "Did you mean 'cma'"),
+        (("qed",), {"budget": 0}, "budget is 1 or more"),
+        (("qed",), {"filters": ["mosess"]}, "Did you mean 'moses'"),
+    ],
+)
+def test_what_cannot_be_searched(model: molvae.MolVAE, arguments, options, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(SettingsError, match=message):
+        model.optimize(*arguments, **{"budget": 20, **options})

@@ -1,0 +1,221 @@
+"""Training: it learns, it repeats itself, it ends well."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import molvae
+from molvae.corpus.batches import Batches
+from molvae.corpus.corpus import Corpus, prepare
+from molvae.corpus.splits import TRAIN, VALID
+from molvae.corpus.table import as_table
+from molvae.errors import OutputError, SettingsError, TableError, TrainingError
+from molvae.network.config import sized
+from molvae.network.vae import SequenceVAE
+from molvae.training.config import TrainingConfig
+from molvae.training.loop import Progress, Watch, fit
+from molvae.training.precision import MasterWeights
+from molvae.training.schedule import Schedule
+
+
+@pytest.fixture(scope="module")
+def corpus(sample: pd.DataFrame) -> Corpus:
+    return prepare(as_table(sample.head(64))).corpus
+
+
+def network_for(corpus: Corpus) -> SequenceVAE:
+    torch.manual_seed(0)
+    return SequenceVAE(
+        sized("small", vocabulary_size=len(corpus.vocabulary), max_tokens=60, latent_dim=8)
+    )
+
+
+def batches(corpus: Corpus, split: int = TRAIN) -> Batches:
+    return Batches(corpus, corpus.rows(split), 8)
+
+
+def test_twenty_molecules_are_overfitted_to_exact_reconstruction(sample: pd.DataFrame) -> None:
+    smiles = sample["smiles"].head(20).tolist()
+    model = molvae.train(
+        smiles,
+        held_out=0,
+        size="small",
+        steps=700,
+        batch_size=20,
+        learning_rate=5e-3,
+        beta=0.01,
+        precision="fp32",
+        patience=1000,
+        quiet=True,
+    )
+    back = model.reconstruct(smiles)
+    assert back["exact"].mean() == 1.0
+    assert (back["similarity"] == 1).all()
+
+
+def test_two_hundred_rows_train_without_special_options(
+    sample: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.csv"
+    sample.head(200).to_csv(path, index=False)
+    model = molvae.train(path, tmp_path / "run", quiet=True, max_minutes=0.2)
+    data = model.record["data"]
+    assert (data["train"], data["valid"]) == (190, 10)
+    report = model.record["report"]
+    assert report["reconstruction"]["active_units"] > 0
+    assert math.isfinite(report["reconstruction"]["distortion"])
+    assert len(model.generate(5, strict=False).table) == 5
+
+
+def test_the_same_seed_gives_the_same_model_byte_for_byte(csv_file: Path, tmp_path: Path) -> None:
+    for name in ("one", "two", "other"):
+        molvae.train(
+            csv_file, tmp_path / name, size="small", steps=12, seed=int(name == "other"), quiet=True
+        )
+    one, two, other = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")
+    )
+    assert one == two
+    assert one != other
+
+
+def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFrame) -> None:
+    assert sorted(one.name for one in run_folder.iterdir()) == [
+        "log.csv",
+        "model.safetensors",
+        "rejects.csv",
+        "run.json",
+    ]
+    log = pd.read_csv(run_folder / "log.csv")
+    assert log["step"].iloc[-1] == 300
+    assert log["held_out_loss"].iloc[-1] < log["held_out_loss"].iloc[0]
+    facts = json.loads((run_folder / "run.json").read_text())
+    assert facts["data"]["rows"] == len(sample)
+    assert facts["molecules_per_second"] > 0
+
+
+def test_heads_learn_what_they_are_given(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    train = sample.head(380)
+    predicted = model.codec.predict(model.encode(train).mean)[:, 0]
+    assert np.corrcoef(predicted, train["logp"])[0, 1] > 0.5
+    (scale,) = model.checkpoint.properties
+    assert (scale.name, scale.count) == ("logp", 380)
+    assert scale.mean == pytest.approx(sample["logp"].mean(), abs=0.2)
+
+
+def test_an_interrupted_run_keeps_what_there_is(corpus: Corpus) -> None:
+    network = network_for(corpus)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    looks: list[Progress] = []
+
+    def interrupt(progress: Progress) -> None:
+        looks.append(progress)
+        raise KeyboardInterrupt
+
+    outcome = fit(
+        network,
+        batches(corpus),
+        batches(corpus, VALID),
+        TrainingConfig(steps=400),
+        Watch(on_look=interrupt),
+    )
+    assert outcome.ending == "interrupted"
+    assert outcome.best_step == outcome.steps == looks[0].step
+    assert any(not torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_training_stops_early_and_keeps_the_best_weights(corpus: Corpus) -> None:
+    looks: list[Progress] = []
+    outcome = fit(
+        network_for(corpus),
+        batches(corpus),
+        batches(corpus, VALID),
+        TrainingConfig(steps=4000, patience=3, learning_rate=1e-2, precision="fp32"),
+        Watch(on_look=looks.append),
+    )
+    assert outcome.ending == "early stop"
+    losses = [look.held_out_loss for look in looks]
+    assert outcome.held_out_loss == min(losses)
+    assert outcome.best_step == looks[int(np.argmin(losses))].step < outcome.steps
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_remedy(corpus: Corpus) -> None:
+    network = network_for(corpus)
+    torch.nn.init.constant_(network.decoder.to_logits.bias, torch.nan)
+    with pytest.raises(TrainingError, match=r"not finite at step .* smaller --learning-rate"):
+        fit(network, batches(corpus), None, TrainingConfig(steps=40, precision="fp32"))
+
+
+def test_bf16_learns_as_fp32_does(corpus: Corpus) -> None:
+    def last_loss(precision: str) -> float:
+        looks: list[Progress] = []
+        config = TrainingConfig(steps=120, precision=precision)
+        fit(network_for(corpus), batches(corpus), None, config, Watch(on_look=looks.append))
+        return looks[-1].distortion
+
+    assert last_loss("bf16") == pytest.approx(last_loss("fp32"), rel=0.1)
+
+
+def test_master_weights_move_by_less_than_bf16_can_tell(corpus: Corpus) -> None:
+    weights = MasterWeights(network_for(corpus), torch.bfloat16)
+    master = weights.network.decoder.to_logits.bias
+    with torch.no_grad():
+        master.fill_(1.0).add_(1e-4)
+    weights.spread_weights()
+    assert weights.working.decoder.to_logits.bias[0] == 1.0
+    assert master[0] > 1.0
+
+
+def test_a_limit_in_minutes_ends_the_schedule_in_time() -> None:
+    config = TrainingConfig(max_minutes=1)
+    schedule = Schedule.plan(config, steps_per_epoch=100)
+    assert schedule.steps == 3000
+    for step in range(1, 600):
+        schedule.settle(step, seconds=0.1 * step)  # ten steps a second
+    assert schedule.steps == pytest.approx(600, rel=0.03)
+    assert schedule.learning_rate(schedule.steps) == pytest.approx(0, abs=1e-9)
+    assert not schedule.out_of_time(59)
+    assert schedule.out_of_time(60)
+
+
+def test_schedules() -> None:
+    schedule = Schedule.plan(TrainingConfig(steps=1000, beta=0.5, beta_warmup=0.1), 10)
+    assert schedule.beta(49) == pytest.approx(0.25)
+    assert schedule.beta(99) == schedule.beta(999) == 0.5
+    assert schedule.learning_rate(49) == pytest.approx(2e-3)
+    assert schedule.learning_rate(525) == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 1, "steps": 1}, "not both"),
+        ({"beta": -1}, "beta can't be below 0"),
+        ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
+        ({"precision": "fp8"}, "one of auto, fp32, bf16"),
+        ({"decoder_hidden": 0}, "decoder_hidden is 1 or more"),
+        ({"device": "warp"}, "No device 'warp' here"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        molvae.train(["CCO", "CCN"], quiet=True, **settings)
+
+
+def test_a_table_that_cannot_be_used() -> None:
+    with pytest.raises(TableError, match=r"None of the 2 rows can be used.*not a SMILES"):
+        molvae.train(pd.DataFrame({"smiles": ["x", "y"]}), quiet=True)
+    with pytest.raises(TableError, match=r"No column 'logP'.*Did you mean 'logp'"):
+        molvae.train(pd.DataFrame({"smiles": ["C"], "logp": [1]}), properties=["logP"], quiet=True)
+
+
+def test_a_model_is_not_overwritten_unasked(csv_file: Path, run_folder: Path) -> None:
+    with pytest.raises(OutputError, match="--overwrite"):
+        molvae.train(csv_file, run_folder, quiet=True)
