@@ -38,19 +38,30 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def ensure_folder(folder: Path) -> Path:
-    """Make a folder and its parents, and check that files can be written there.
+def check_folder(folder: Path) -> Path:
+    """Check, without making it, that a folder is there or can be made, and be written in.
 
     Raises:
-        OutputError: When it can't be made or written to.
+        OutputError: When it can't.
+    """
+    there = next((one for one in (folder, *folder.parents) if one.exists()), Path())
+    if not there.is_dir():
+        raise OutputError(f"Can't make the folder {folder}: {there} is a file.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"Can't write in the folder {there}: permission denied.")
+    return folder
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        OutputError: When it can't be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Can't make the folder {folder}: {_reason(error)}.") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"Can't write in the folder {folder}: permission denied.")
-    return folder
 
 
 def write_text(target: Path, text: str) -> None:

@@ -169,7 +169,7 @@ def _run_folder(folder: Path, overwrite: bool) -> Path:
         raise OutputError(
             f"{folder} holds a model already. Name another folder, or add --overwrite."
         )
-    return files.ensure_folder(folder)
+    return files.check_folder(folder)
 
 
 def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
@@ -251,9 +251,10 @@ class _Watcher(AbstractContextManager["_Watcher"]):
     quiet: bool
 
     def __enter__(self) -> Self:
-        self._bar = None if self.quiet else display.bar(None, "molecules", "train")
+        self._bar = None if self.quiet else display.bar(None, "steps", "train")
         self._stream = None
         if self.folder is not None:
+            files.ensure_folder(self.folder)
             self._stream = (self.folder / LOG).open("w", newline="", encoding="utf-8")
             self._rows = csv.writer(self._stream, lineterminator="\n")
             self._rows.writerow([field.name for field in fields(Progress)])
@@ -274,16 +275,17 @@ class _Watcher(AbstractContextManager["_Watcher"]):
         """What the loop calls."""
         return Watch(on_step=self._step, on_look=self._look)
 
-    def _step(self, molecules: int) -> None:
+    def _step(self, steps: int) -> None:
         if self._bar is not None:
-            self._bar.update(molecules)
+            self._bar.total = steps
+            self._bar.update(1)
 
     def _look(self, progress: Progress) -> None:
         if self._stream is not None:
             self._rows.writerow([_rounded(value) for value in dataclasses.astuple(progress)])
             self._stream.flush()
         if self._bar is not None:
-            display.note(_line(progress))
+            self._bar.set_postfix_str(_line(progress), refresh=False)
 
 
 def _rounded(value: float) -> str:
@@ -291,10 +293,8 @@ def _rounded(value: float) -> str:
 
 
 def _line(progress: Progress) -> str:
-    left = progress.seconds / progress.step * (progress.steps - progress.step)
     return (
-        f"step {progress.step:,}/{progress.steps:,}"
-        f"  reconstruction {progress.distortion:.2f}  KL {progress.rate:.2f} nats"
-        f"  beta {progress.beta:.3g}  held-out loss {progress.held_out_loss:.3f}"
-        f"  {progress.molecules_per_second:,.0f} molecules/s  {left / 60:.1f} min left"
+        f"reconstruction {progress.distortion:.2f} + {progress.beta:.3g} x KL {progress.rate:.2f}"
+        f" nats, held-out loss {progress.held_out_loss:.2f},"
+        f" {progress.molecules_per_second:,.0f} molecules/s"
     )

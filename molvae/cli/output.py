@@ -28,7 +28,7 @@ def check_target(target: str | None, *suffixes: str) -> None:
         raise OutputError(f"Can't write {path}: the name must end in {' or '.join(suffixes)}.")
     if path.is_dir():
         raise OutputError(f"Can't write {path}: it is a folder. Name a file in it.")
-    files.ensure_folder(path.parent)
+    files.check_folder(path.parent)
 
 
 def check_table(target: str) -> None:

@@ -104,11 +104,11 @@ class Watch:
     """Who is told what happens.
 
     Attributes:
-        on_step: Called after each step with the number of molecules in it.
+        on_step: Called after each step with the number of steps planned.
         on_look: Called after each look at the held-out molecules.
     """
 
-    on_step: Callable[[int], None] = field(default=lambda molecules: None)
+    on_step: Callable[[int], None] = field(default=lambda steps: None)
     on_look: Callable[[Progress], None] = field(default=lambda progress: None)
 
 
@@ -207,7 +207,7 @@ class _Run:
         outcome.steps += 1
         outcome.molecules += len(batch.lengths)
         outcome.epochs = outcome.molecules / self.training.molecules
-        self.watch.on_step(len(batch.lengths))
+        self.watch.on_step(self.schedule.steps)
 
     def is_time_to_look(self) -> bool:
         step, steps = self.outcome.steps, self.schedule.steps
