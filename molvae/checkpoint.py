@@ -77,7 +77,7 @@ class Checkpoint:
     flat: bool = False
     properties: tuple[PropertyScale, ...] = ()
     known: KnownMolecules = field(default_factory=KnownMolecules)
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

@@ -20,7 +20,6 @@ import torch
 from molvae import display, files
 from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
 from molvae.chem.identity import KnownMolecules
-from molvae.chem.strings import DEFAULT_CONSTRAINTS
 from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
@@ -102,43 +101,65 @@ def train(
         workers=workers,
     )
     show(str(preparation.account))
+    learned = _learn(preparation, size, shape, config, target_device, folder, quiet)
+    model = MolVAE(learned.checkpoint, workers=workers)
+    if learned.outcome.ending != "interrupted":
+        _measure(model, preparation.corpus, seed)
+    if folder is not None:
+        _write(folder, model, preparation, learned.outcome)
+        show(f"{_ENDINGS[learned.outcome.ending]} The model is in {folder / FILE_NAME}.")
+    return model
+
+
+@dataclass(frozen=True)
+class _Learned:
+    checkpoint: Checkpoint
+    outcome: Outcome
+
+
+def _learn(
+    preparation: Preparation,
+    size: str,
+    shape: Mapping[str, Any],
+    config: TrainingConfig,
+    device: torch.device,
+    folder: Path | None,
+    quiet: bool,
+) -> _Learned:
+    """Train a network on a corpus, and make a checkpoint of it."""
     corpus, scales = _standardised(preparation.corpus)
-    torch.manual_seed(seed)
-    network = SequenceVAE(_network_config(corpus, size, shape)).to(target_device)
-    training = Batches(
-        corpus,
-        corpus.rows(TRAIN),
-        config.batch_size_for(len(corpus.rows(TRAIN))),
-        seed,
-    )
-    watching = corpus.rows(VALID)
-    watched = Batches(corpus, watching, training.batch_size, seed) if len(watching) else None
-    show(_announcement(network, training, watched))
+    torch.manual_seed(config.seed)
+    network = SequenceVAE(_network_config(corpus, size, shape)).to(device)
+    rows, watching = corpus.rows(TRAIN), corpus.rows(VALID)
+    batch_size = config.batch_size_for(len(rows))
+    training = Batches(corpus, rows, batch_size, config.seed)
+    watched = Batches(corpus, watching, batch_size, config.seed) if len(watching) else None
+    if not quiet:
+        display.note(_announcement(network, training, watched))
     with _Watcher(folder, quiet=quiet) as watcher:
         outcome = fit(network, training, watched, config, watcher.watch())
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
-    record = _record(preparation, config, outcome)
     checkpoint = Checkpoint(
-        network=network.eval(),
+        network=network,
         vocabulary=corpus.vocabulary,
-        constraints=DEFAULT_CONSTRAINTS,
-        flat=flat,
+        constraints=preparation.constraints,
+        flat=preparation.flat,
         properties=scales,
         known=KnownMolecules.of(trained),
-        record=record,
+        record=_record(preparation, config, outcome),
     )
-    model = MolVAE(checkpoint, workers=workers)
-    if watched is not None and outcome.ending != "interrupted":
-        chosen = preparation.corpus
-        smiles = [chosen.smiles[row] for row in watching]
-        measured = report(
-            model.codec, smiles, chosen.properties[watching], checkpoint.known, seed=seed
-        )
-        record["report"] = measured.as_dict()
-    if folder is not None:
-        _write(folder, model, preparation, outcome)
-        show(f"{_ENDINGS[outcome.ending]} The model is in {folder / FILE_NAME}.")
-    return model
+    return _Learned(checkpoint, outcome)
+
+
+def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
+    """Put the report on the held-out molecules, if there are any, into the model's record."""
+    rows = corpus.rows(VALID)
+    if not len(rows):
+        return
+    smiles = [corpus.smiles[row] for row in rows]
+    known = model.checkpoint.known
+    measured = report(model.codec, smiles, corpus.properties[rows], known, seed=seed)
+    model.checkpoint.record["report"] = measured.as_dict()
 
 
 _ENDINGS = {

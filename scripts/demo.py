@@ -33,7 +33,7 @@ def main() -> None:
     model_options = ["-m", str(folder), "--seed", seed]
 
     say("train", DATA, "-o", folder, "--split-column", "split", "--property", "logp",
-        "--property", "qed", "--max-minutes", f"{arguments.max_minutes:g}", "--overwrite")  # fmt: skip
+        "--max-minutes", f"{arguments.max_minutes:g}", "--overwrite")  # fmt: skip
     molecules = folder / "molecules.csv"
     seconds = say("generate", *model_options, "-n", "1000", "-o", molecules,
                   "--image", folder / "molecules.png")  # fmt: skip

@@ -99,11 +99,15 @@ class Preparation:
         corpus: The molecules kept.
         account: What became of each row, counted.
         rejects: ``row`` (from 1, the header not counted), ``text``, ``reason``.
+        constraints: What selfies may bond.
+        flat: Whether stereo, isotopes and charges were taken away.
     """
 
     corpus: Corpus
     account: Account
     rejects: pd.DataFrame
+    constraints: Constraints
+    flat: bool
 
 
 def prepare(
@@ -147,64 +151,97 @@ def prepare(
         if split_column
         else np.full(len(texts), TRAIN, dtype=np.int8)
     )
-    reasons: dict[int, str] = {}
-    first: dict[str, int] = {}
-    like: dict[int, list[int]] = {}
-    tokens: dict[int, tuple[str, ...]] = {}
     work = partial(encode_many, constraints=constraints, flat=flat)
-    for row, one in enumerate(ordered(work, texts, workers)):
-        reason = one.reason or _too_long(one, max_tokens)
-        if reason:
-            reasons[row] = reason
-        elif one.smiles in first:
-            like.setdefault(first[one.smiles], [first[one.smiles]]).append(row)
-        else:
-            first[one.smiles], tokens[row] = row, one.tokens
-    kept = list(tokens)
-    merged = {row: group[0] for group in like.values() for row in group[1:]}
-    for row, group in like.items():
-        values[row] = _mean_of_numbers(values[group])
-    split = hold_out(given[kept], [tokens[row] for row in kept], held_out, seed)
+    encoded = list(ordered(work, texts, workers))
+    sorting = _sort(encoded, max_tokens)
+    tokens = [encoded[row].tokens for row in sorting.kept]
+    split = hold_out(given[sorting.kept], tokens, held_out, seed)
     vocabulary = Vocabulary(
         token
-        for row, part in zip(kept, split, strict=True)
+        for string, part in zip(tokens, split, strict=True)
         if part != TEST
-        for token in tokens[row]
+        for token in string
     )
-    usable = np.ones(len(kept), dtype=bool)
-    for place, row in enumerate(kept):
-        unknown = vocabulary.unknown(tokens[row])
-        if unknown:
-            usable[place] = False
-            reasons[row] = f"{' '.join(unknown)} is in no training row"
-    kept = [row for row, good in zip(kept, usable, strict=True) if good]
-    if not kept:
-        raise TableError(_nothing_usable(len(texts), name, reasons))
-    if not (split[usable] == TRAIN).any():
+    split = split[_reject_unknown(sorting, encoded, vocabulary)]
+    if not sorting.kept:
+        raise TableError(_nothing_usable(len(texts), name, sorting.reasons))
+    if not (split == TRAIN).any():
         raise TableError("No molecule is left to train on: every usable row is held out.")
-    names = {row: smiles for smiles, row in first.items()}
+    ids = [vocabulary.ids(encoded[row].tokens) for row in sorting.kept]
     corpus = Corpus(
-        smiles=[names[row] for row in kept],
-        token_ids=np.concatenate([vocabulary.ids(tokens[row]) for row in kept]),
-        offsets=np.cumsum([0, *(len(tokens[row]) for row in kept)], dtype=np.int64),
-        split=split[usable],
-        properties=values[kept],
+        smiles=[encoded[row].smiles for row in sorting.kept],
+        token_ids=np.concatenate(ids),
+        offsets=np.cumsum([0, *map(len, ids)], dtype=np.int64),
+        split=split,
+        properties=_merged_values(values, sorting.merged)[sorting.kept],
         property_names=tuple(property_names),
         vocabulary=vocabulary,
     )
-    dropped = reasons | {row: f"same molecule as row {head + 1}" for row, head in merged.items()}
     account = Account(
         rows=len(texts),
-        kept=len(kept),
-        merged=len(merged),
-        changed=sum(texts[row].strip() != names[row] for row in kept),
-        rejected=dict(Counter(reasons.values())),
+        kept=len(sorting.kept),
+        merged=len(sorting.merged),
+        changed=sum(texts[row].strip() != encoded[row].smiles for row in sorting.kept),
+        rejected=dict(Counter(sorting.reasons.values())),
     )
-    return Preparation(corpus, account, _reject_table(dropped, texts))
+    return Preparation(corpus, account, _reject_table(sorting, texts), constraints, flat)
 
 
-def _too_long(one: Encoded, max_tokens: int) -> str:
-    return f"longer than {max_tokens} tokens" if len(one.tokens) > max_tokens else ""
+@dataclass
+class _Sorting:
+    """What becomes of each row.
+
+    Attributes:
+        kept: Rows that bring a molecule that no earlier row has.
+        merged: Rows that bring one again, and the row that brought it first.
+        reasons: Rows that can't be used, and why.
+    """
+
+    kept: list[int]
+    merged: dict[int, int]
+    reasons: dict[int, str]
+
+
+def _sort(encoded: Sequence[Encoded], max_tokens: int) -> _Sorting:
+    sorting = _Sorting([], {}, {})
+    first: dict[str, int] = {}
+    for row, one in enumerate(encoded):
+        if one.reason:
+            sorting.reasons[row] = one.reason
+        elif len(one.tokens) > max_tokens:
+            sorting.reasons[row] = f"longer than {max_tokens} tokens"
+        elif one.smiles in first:
+            sorting.merged[row] = first[one.smiles]
+        else:
+            first[one.smiles] = row
+            sorting.kept.append(row)
+    return sorting
+
+
+def _reject_unknown(
+    sorting: _Sorting, encoded: Sequence[Encoded], vocabulary: Vocabulary
+) -> np.ndarray:
+    """Reject test rows with tokens that no training row has; which rows stayed, (N,) bool."""
+    before = sorting.kept
+    unknown = {row: vocabulary.unknown(encoded[row].tokens) for row in before}
+    lost = {row for row, tokens in unknown.items() if tokens}
+    for row in [*lost, *(row for row, head in sorting.merged.items() if head in lost)]:
+        tokens = vocabulary.unknown(encoded[row].tokens)
+        sorting.reasons[row] = f"{' '.join(tokens)} is in no training row"
+        sorting.merged.pop(row, None)
+    sorting.kept = [row for row in before if row not in lost]
+    return np.array([row not in lost for row in before], dtype=bool)
+
+
+def _merged_values(values: np.ndarray, merged: dict[int, int]) -> np.ndarray:
+    """Property values in which the first of several like rows has the mean of all: (R, P)."""
+    groups: dict[int, list[int]] = {}
+    for row, head in merged.items():
+        groups.setdefault(head, [head]).append(row)
+    values = values.copy()
+    for head, rows in groups.items():
+        values[head] = _mean_of_numbers(values[rows])
+    return values
 
 
 def _mean_of_numbers(values: np.ndarray) -> np.ndarray:
@@ -222,7 +259,9 @@ def _nothing_usable(rows: int, name: str, reasons: dict[int, str]) -> str:
     )
 
 
-def _reject_table(dropped: dict[int, str], texts: list[str]) -> pd.DataFrame:
+def _reject_table(sorting: _Sorting, texts: Sequence[str]) -> pd.DataFrame:
+    like = {row: f"same molecule as row {head + 1}" for row, head in sorting.merged.items()}
+    dropped = sorting.reasons | like
     order = sorted(dropped)
     return pd.DataFrame(
         {
