@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from molvae.chem.identity import KnownMolecules
@@ -38,6 +38,10 @@ FORMAT = 1
 
 _METADATA, _NETWORK, _KNOWN = "molvae", "network.", "training_set.hashes"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def _present_versions() -> dict[str, str]:
+    return {name: version(name) for name in ("molvae", "torch", "rdkit", "selfies")}
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Checkpoint:
         properties: What the heads predict, in their order.
         known: The training molecules, to tell what is novel.
         record: How it was trained and what was measured on held-out molecules; JSON values.
+        versions: Of the packages that it was trained with.
     """
 
     network: SequenceVAE
@@ -78,6 +83,7 @@ class Checkpoint:
     properties: tuple[PropertyScale, ...] = ()
     known: KnownMolecules = field(default_factory=KnownMolecules)
     record: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=_present_versions)
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -96,13 +102,14 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "constraints": dict(checkpoint.constraints),
         "flat": checkpoint.flat,
         "properties": [dataclasses.asdict(scale) for scale in checkpoint.properties],
-        "versions": {name: version(name) for name in ("molvae", "torch", "rdkit", "selfies")},
+        "versions": checkpoint.versions,
         "record": dict(checkpoint.record),
     }
     # One key: safetensors writes several in an order that changes from run to run.
     signed = json.dumps({"content": content, "sha256": _digest(content, tensors)}, sort_keys=True)
+    content_bytes = to_bytes(tensors, {_METADATA: signed})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {_METADATA: signed})
+        temporary.write_bytes(content_bytes)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -144,8 +151,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         constraints=content["constraints"],
         flat=content["flat"],
         properties=properties,
-        known=KnownMolecules(tensors[_KNOWN].numpy().view(np.uint64)),
-        record={**content["record"], "versions": content["versions"]},
+        known=KnownMolecules(tensors[_KNOWN].numpy().view(np.uint64).copy()),
+        record=content["record"],
+        versions=content["versions"],
     )
 
 
@@ -159,16 +167,16 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from None
     except OSError as error:
         raise CheckpointError(f"Can't read {path}: {(error.strerror or '').lower()}.") from None
-    if start.startswith(_PICKLES):
-        raise CheckpointError(
-            f"{path} is a pickle, which could run any code and is never opened here. "
-            f"A model of molvae is a file like {FILE_NAME}."
-        )
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  (no mapping)
             return tensors, stream.metadata() or {}
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        if start.startswith(_PICKLES):
+            raise CheckpointError(
+                f"{path} is a pickle, which could run any code and is never opened here. "
+                f"A model of molvae is a file like {FILE_NAME}."
+            ) from None
         raise CheckpointError(
             f"{path} is damaged or no model of molvae ({error}). Copy it anew."
         ) from None

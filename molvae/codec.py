@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
 from molvae.chem.strings import Decoded, decode_many
 from molvae.corpus.batches import pad
@@ -55,6 +56,7 @@ class Encodings:
 
     def sample(self, seed: int) -> np.ndarray:
         """One draw of each posterior, (N, D) float32."""
+        checks.seed(seed)
         noise = np.random.default_rng(seed).standard_normal(self.mean.shape, dtype=np.float32)
         drawn: np.ndarray = self.mean + self.deviation * noise
         return drawn
@@ -110,7 +112,12 @@ class NetworkCodec:
         checkpoint = self._checkpoint
         flat = flat or checkpoint.flat
         rows = encodable(
-            smiles, checkpoint.vocabulary, checkpoint.constraints, flat=flat, workers=self._workers
+            smiles,
+            checkpoint.vocabulary,
+            self._network.config.max_tokens,
+            checkpoint.constraints,
+            flat=flat,
+            workers=self._workers,
         )
         mean = np.full((len(rows), self.latent_dim), np.nan, dtype=np.float32)
         deviation = mean.copy()
@@ -139,7 +146,13 @@ class NetworkCodec:
             seed: Of the draws.
             first_block: The number of the first block of `BLOCK` rows; the draws of a block
                 depend on the seed and its number.
+
+        Raises:
+            SettingsError: When the temperature or the seed is out of range.
         """
+        temperature, seed = checks.temperature(temperature), checks.seed(seed)
+        with np.errstate(over="ignore"):
+            latents = latents.astype(np.float32)  # what is too large for it isn't finite
         written = []
         for start in range(0, len(latents), BLOCK):
             block = latents[start : start + BLOCK]
@@ -162,7 +175,7 @@ class NetworkCodec:
         shape = (len(block), network.config.max_tokens + 1)
         uniforms = np.random.default_rng([*seeds, 1]).random(shape, dtype=np.float32)
         finite = np.isfinite(block).all(axis=1)
-        latent = torch.from_numpy(np.where(finite[:, None], block, 0).astype(np.float32))
+        latent = torch.from_numpy(np.where(finite[:, None], block, np.float32(0)))
         ids = network.sample(
             latent.to(network.device), temperature, torch.from_numpy(uniforms).to(network.device)
         )

@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from molvae.errors import OutputError
 
@@ -65,9 +66,21 @@ def ensure_folder(folder: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file, atomically, in UTF-8."""
+    """Write a text file, atomically, in UTF-8 and with the line ends of the text."""
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def open_text(target: Path) -> TextIO:
+    """Open a text file that grows as work goes on, such as a log.
+
+    Raises:
+        OutputError: When it can't be opened.
+    """
+    try:
+        return target.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Can't write {target}: {_reason(error)}.") from error
 
 
 def sha256(path: Path) -> str:

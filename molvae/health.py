@@ -11,6 +11,7 @@ import numpy as np
 
 from molvae.chem.identity import KnownMolecules
 from molvae.codec import Encodings, NetworkCodec
+from molvae.errors import TableError
 from molvae.latent.generation import draw
 from molvae.metrics import novelty, uniqueness, validity
 
@@ -68,13 +69,13 @@ class HeadFit:
     Attributes:
         name: The property.
         molecules: Held-out molecules that have a value.
-        r2: Share of the variance explained.
+        r2: Share of the variance explained; None when all values are the same.
         mae: Mean absolute error, in the units of the property.
     """
 
     name: str
     molecules: int
-    r2: float
+    r2: float | None
     mae: float
 
 
@@ -111,8 +112,13 @@ def report(
         known: The training molecules.
         strings: Strings drawn from the prior.
         seed: Of the draws.
+
+    Raises:
+        TableError: When the model can encode none of the molecules.
     """
     encodings = codec.encode(held_out)
+    if not encodings.usable.any():
+        raise TableError(f"The model can encode no molecule; the first: {encodings.reasons[0]}.")
     return Report(
         reconstruction=_reconstruction(codec, encodings, seed),
         prior=_prior_sample(codec, known, strings, seed),
@@ -145,7 +151,12 @@ def _exact(codec: NetworkCodec, encodings: Encodings, latents: np.ndarray) -> fl
 def _prior_sample(
     codec: NetworkCodec, known: KnownMolecules, strings: int, seed: int
 ) -> PriorSample:
-    drawn = [one for _, _, one in islice(draw(codec, temperature=1.0, seed=seed), strings)]
+    drawn = [
+        one
+        for _, _, one in islice(
+            draw(codec, temperature=1.0, seed=seed, strings_at_once=lambda: strings), strings
+        )
+    ]
     smiles = [one.smiles for one in drawn]
     return PriorSample(
         strings=strings,
@@ -166,6 +177,6 @@ def _head_fits(codec: NetworkCodec, encodings: Encodings, properties: np.ndarray
         truth = properties[known, place]
         error = predicted[known, place] - truth
         spread = truth.var()
-        r2 = 1 - (error**2).mean() / spread if spread > 0 else float("nan")
-        fits.append(HeadFit(name, int(known.sum()), float(r2), float(np.abs(error).mean())))
+        r2 = float(1 - (error**2).mean() / spread) if spread > 0 else None
+        fits.append(HeadFit(name, int(known.sum()), r2, float(np.abs(error).mean())))
     return fits

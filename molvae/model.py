@@ -18,10 +18,10 @@ from molvae.chem.fingerprints import tanimoto
 from molvae.chem.molecules import canonical_many
 from molvae.codec import Encodings, NetworkCodec
 from molvae.corpus.table import as_table, numbers, smiles_column
-from molvae.errors import SettingsError
+from molvae.errors import SettingsError, TableError
 from molvae.guidance.objective import Objective
 from molvae.guidance.search import Search, optimize
-from molvae.latent.generation import Generation, Wanted, generate
+from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.paths import MoleculePath, interpolate
 
 Source = str | Path | pd.DataFrame | Iterable[str]
@@ -35,13 +35,18 @@ def choose_device(name: str = "auto") -> torch.device:
         SettingsError: When torch doesn't know it or it isn't there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        message = str(error).splitlines()[0]
-        raise SettingsError(f"No device {name!r} here ({message}). Use cpu or auto.") from None
+        usable = device.type != "meta"
+    except (RuntimeError, AssertionError):
+        usable = False
+    if not usable:
+        raise SettingsError(f"No device {name!r} here. Use cpu or auto.")
+    if device.type == "cuda":
+        # Ten bits of mantissa would let a molecule's latent depend on its batch.
+        torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]  # untyped
     return device
 
 
@@ -101,6 +106,7 @@ class MolVAE:
             "flat": self.checkpoint.flat,
             "properties": [asdict(scale) for scale in self.checkpoint.properties],
             "known_molecules": len(self.checkpoint.known),
+            "versions": self.checkpoint.versions,
             "report": None,
             **self.record,
         }
@@ -124,7 +130,7 @@ class MolVAE:
         novel: bool = True,
         filters: Sequence[str] = (),
         reference: Source | None = None,
-        batch_size: int = 1024,
+        batch_size: int = BATCH,
         on_taken: Callable[[], object] = lambda: None,
     ) -> Generation:
         """Draw molecules from the prior; see `molvae.latent.generation.generate`."""
@@ -132,6 +138,8 @@ class MolVAE:
         if reference is not None:
             table = as_table(reference)
             names = [one for one in canonical_many(table[smiles_column(table)].tolist()) if one]
+            if not names:
+                raise TableError("The reference holds no molecule that RDKit can read.")
         wanted = Wanted(strict, unique, novel, tuple(filters))
         return generate(
             self.codec,
@@ -146,10 +154,11 @@ class MolVAE:
         )
 
     def interpolate(
-        self, compounds: Sequence[str], *, steps: int = 9, path: str = "slerp", flat: bool = False
+        self, compounds: Iterable[str], *, steps: int = 9, path: str = "slerp", flat: bool = False
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
-        return interpolate(self.codec, compounds, steps=steps, curve=path, flat=flat)
+        names = _smiles(compounds)
+        return interpolate(self.codec, names, steps=steps, curve=path, flat=flat)
 
     def optimize(
         self,
@@ -159,7 +168,7 @@ class MolVAE:
         target: float | None = None,
         budget: int = 1000,
         method: str = "auto",
-        start: Sequence[str] = (),
+        start: str | Iterable[str] = (),
         filters: Sequence[str] = ("moses",),
         seed: int = 0,
         on_round: Callable[[int, float], None] = lambda evaluations, best: None,
@@ -171,7 +180,7 @@ class MolVAE:
             self.checkpoint.known,
             budget=budget,
             method=method,
-            start=start,
+            start=_smiles(start),
             filters=filters,
             seed=seed,
             on_round=on_round,
@@ -196,10 +205,15 @@ class MolVAE:
     ) -> pd.DataFrame:
         """Decode latents, (N, D), a row each: ``smiles``, ``strict``, ``reason``.
 
+        At a temperature above 0 the seed stands beside them.
+
         Raises:
             SettingsError: When the latents have another width than the model's.
         """
-        latents = np.asarray(latents)
+        try:
+            latents = np.asarray(latents)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise SettingsError(f"The latents are no array: {str(error).splitlines()[0]}") from None
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             shape = " x ".join(map(str, latents.shape))
             raise SettingsError(
@@ -207,21 +221,20 @@ class MolVAE:
             )
         if latents.dtype.kind not in "fiu":
             raise SettingsError(f"The latents hold {latents.dtype}, not numbers.")
-        if temperature < 0:
-            raise SettingsError(f"The temperature is 0 or more, not {temperature:g}.")
         empty = ~np.isfinite(latents).all(axis=1)
         decoded = self.codec.decode(latents, temperature=temperature, seed=seed)
         reasons = [
             "no latent" if missing else one.reason
             for one, missing in zip(decoded, empty, strict=True)
         ]
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "smiles": [one.smiles for one in decoded],
                 "strict": [one.strict for one in decoded],
                 "reason": reasons,
             }
         )
+        return table.assign(seed=seed) if temperature > 0 else table
 
     def reconstruct(
         self,
@@ -243,7 +256,7 @@ class MolVAE:
 
         Returns:
             ``input``, ``smiles`` (canonical), ``reconstruction``, ``exact``, ``similarity``
-            (Tanimoto, Morgan 2), ``flattened``, ``reason``.
+            (Tanimoto, Morgan 2), ``flattened``, ``reason``; with ``sample`` also ``seed``.
         """
         table = as_table(source)
         texts = table[smiles_column(table, column)].tolist()
@@ -251,7 +264,7 @@ class MolVAE:
         latents = encodings.sample(seed) if sample else encodings.mean
         back = [one.smiles for one in self.codec.decode(latents)]
         pairs = list(zip(encodings.smiles, back, strict=True))
-        return pd.DataFrame(
+        rows = pd.DataFrame(
             {
                 "input": texts,
                 "smiles": encodings.smiles,
@@ -264,6 +277,7 @@ class MolVAE:
                 "reason": encodings.reasons,
             }
         )
+        return rows.assign(seed=seed) if sample else rows
 
     def report(
         self, held_out: Source, *, column: str | None = None, seed: int = 0
@@ -278,3 +292,9 @@ class MolVAE:
         values = pd.DataFrame(numbers(table, present), columns=present)
         properties = values.reindex(columns=list(self.property_names)).to_numpy(dtype=float)
         return health.report(self.codec, smiles, properties, self.checkpoint.known, seed=seed)
+
+
+def _smiles(compounds: str | Iterable[str]) -> list[str]:
+    """Compounds as a list; a single one may stand without one."""
+    given = [compounds] if isinstance(compounds, str) else compounds
+    return ["" if one is None else str(one) for one in given]

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
+import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import numpy as np
 import torch
 
 from molvae import display, files
+from molvae import settings as checks
 from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
 from molvae.chem.identity import KnownMolecules
 from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
-from molvae.errors import OutputError, SettingsError, nearest
+from molvae.errors import OutputError, SettingsError, TableError, nearest
 from molvae.health import report
 from molvae.model import MolVAE, Source, choose_device
 from molvae.network.config import NetworkConfig, sized
@@ -36,13 +37,20 @@ from molvae.training.loop import Outcome, Progress, Watch, fit
 LOG, REJECTS, RUN = "log.csv", "rejects.csv", "run.json"
 """Names in a run folder, beside the model's."""
 
+_DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
+_SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
+_TRAINING = [field.name for field in fields(TrainingConfig) if field.name not in _DERIVED]
+
+SETTINGS = (*_SHAPE, *_TRAINING)
+"""The numbers that `train` takes beside its own arguments."""
+
 
 def train(
     source: Source,
     output: str | Path | None = None,
     *,
     smiles_column: str | None = None,
-    properties: Sequence[str] = (),
+    properties: str | Iterable[str] = (),
     split_column: str | None = None,
     held_out: float = HELD_OUT_SHARE,
     size: str = "base",
@@ -84,8 +92,11 @@ def train(
     Raises:
         UserError: For a table, setting or folder that can't be used.
         TrainingError: When the loss isn't finite.
+        KeyboardInterrupt: After a Ctrl-C before the first look; nothing is written.
     """
+    seed, flat, properties = checks.seed(seed), bool(flat), _names(properties)
     shape, config = _split_settings(settings, seed)
+    sized(size, vocabulary_size=1, max_tokens=1, **shape)  # refused now, not after the chemistry
     target_device = choose_device(device)
     folder = None if output is None else _run_folder(Path(output), overwrite)
     show = (lambda text: None) if quiet else display.note
@@ -102,12 +113,16 @@ def train(
     )
     show(str(preparation.account))
     learned = _learn(preparation, size, shape, config, target_device, folder, quiet)
+    if learned.outcome.best_step == 0:
+        raise KeyboardInterrupt  # before the first look there is nothing worth keeping
     model = MolVAE(learned.checkpoint, workers=workers)
-    if learned.outcome.ending != "interrupted":
-        _measure(model, preparation.corpus, seed)
     if folder is not None:
         _write(folder, model, preparation, learned.outcome)
         show(f"{_ENDINGS[learned.outcome.ending]} The model is in {folder / FILE_NAME}.")
+    if learned.outcome.ending != "interrupted":
+        _measure(model, preparation.corpus, seed)
+        if folder is not None:
+            _write(folder, model, preparation, learned.outcome)
     return model
 
 
@@ -135,7 +150,7 @@ def _learn(
     training = Batches(corpus, rows, batch_size, config.seed)
     watched = Batches(corpus, watching, batch_size, config.seed) if len(watching) else None
     if not quiet:
-        display.note(_announcement(network, training, watched))
+        display.note(_announcement(network, training, watched, scales))
     with _Watcher(folder, quiet=quiet) as watcher:
         outcome = fit(network, training, watched, config, watcher.watch())
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
@@ -174,15 +189,17 @@ def _split_settings(
     settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Any], TrainingConfig]:
     """Tell the numbers of the network's shape from those of its training."""
-    shape_names = [field.name for field in fields(NetworkConfig)]
-    training_names = [field.name for field in fields(TrainingConfig)]
     for name in settings:
-        if name not in shape_names + training_names:
-            known = nearest(name, [*shape_names, *training_names])
-            raise SettingsError(f"train() has no setting {name!r}.{known}")
-    shape = {name: value for name, value in settings.items() if name in shape_names}
-    training = {name: value for name, value in settings.items() if name in training_names}
+        if name not in SETTINGS:
+            raise SettingsError(f"There is no setting {name!r}.{nearest(name, SETTINGS)}")
+    shape = {name: value for name, value in settings.items() if name in _SHAPE}
+    training = {name: value for name, value in settings.items() if name in _TRAINING}
     return shape, from_mapping(TrainingConfig, {**training, "seed": seed})
+
+
+def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
+    """Property names; a single one may stand without a list."""
+    return (properties,) if isinstance(properties, str) else tuple(properties)
 
 
 def _run_folder(folder: Path, overwrite: bool) -> Path:
@@ -208,26 +225,37 @@ def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
 def _scale(name: str, values: np.ndarray) -> PropertyScale:
     known = values[~np.isnan(values)]
     if not len(known):
-        raise SettingsError(f"No training molecule has a value of {name!r}.")
-    return PropertyScale(name, float(known.mean()), float(known.std()) or 1.0, len(known))
+        raise TableError(f"No training molecule has a value of {name!r}.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = float(known.std()) if np.ptp(known) > 0 else 1.0
+    if not math.isfinite(deviation):
+        raise TableError(f"The values of {name!r} are too large. Give them in other units.")
+    return PropertyScale(name, float(known.mean()), deviation, len(known))
 
 
 def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> NetworkConfig:
     return sized(
         size,
         vocabulary_size=len(corpus.vocabulary),
-        max_tokens=int(corpus.lengths().max()),
+        max_tokens=int(corpus.lengths()[corpus.split != TEST].max()),
         properties=len(corpus.property_names),
         **shape,
     )
 
 
-def _announcement(network: SequenceVAE, training: Batches, watched: Batches | None) -> str:
+def _announcement(
+    network: SequenceVAE,
+    training: Batches,
+    watched: Batches | None,
+    scales: Sequence[PropertyScale],
+) -> str:
+    heads = "".join(f", {scale.count:,} values of {scale.name}" for scale in scales)
     weights = sum(parameter.numel() for parameter in network.parameters())
     held_out = f"{watched.molecules:,}" if watched else "none"
     return (
         f"Training {weights / 1e6:.1f} million weights on {network.device.type}: "
-        f"{training.molecules:,} molecules, {held_out} held out, batches of {training.batch_size}"
+        f"{training.molecules:,} molecules, {held_out} held out{heads}, "
+        f"batches of {training.batch_size}"
     )
 
 
@@ -261,24 +289,22 @@ def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outco
         "molecules_per_second": round(outcome.molecules / max(outcome.seconds, 1e-9), 1),
         **model.record,
     }
-    files.write_text(folder / RUN, json.dumps(facts, indent=2) + "\n")
+    files.write_text(folder / RUN, json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
 
 @dataclass
 class _Watcher(AbstractContextManager["_Watcher"]):
-    """Writes the log as training goes, and shows the progress."""
+    """Writes the log as training goes, and shows the progress.
+
+    The log has its name from the first look on; before, there is nothing to keep.
+    """
 
     folder: Path | None
     quiet: bool
 
     def __enter__(self) -> Self:
         self._bar = None if self.quiet else display.bar(None, "steps", "train")
-        self._stream = None
-        if self.folder is not None:
-            files.ensure_folder(self.folder)
-            self._stream = (self.folder / LOG).open("w", newline="", encoding="utf-8")
-            self._rows = csv.writer(self._stream, lineterminator="\n")
-            self._rows.writerow([field.name for field in fields(Progress)])
+        self._stream: TextIO | None = None
         return self
 
     def __exit__(
@@ -302,20 +328,30 @@ class _Watcher(AbstractContextManager["_Watcher"]):
             self._bar.update(1)
 
     def _look(self, progress: Progress) -> None:
-        if self._stream is not None:
-            self._rows.writerow([_rounded(value) for value in dataclasses.astuple(progress)])
-            self._stream.flush()
+        if self.folder is not None:
+            self._log([_rounded(value) for value in dataclasses.astuple(progress)])
         if self._bar is not None:
             self._bar.set_postfix_str(_line(progress), refresh=False)
 
+    def _log(self, row: list[str]) -> None:
+        if self._stream is None and self.folder is not None:
+            files.ensure_folder(self.folder)
+            self._stream = files.open_text(self.folder / LOG)
+            self._stream.write(",".join(field.name for field in fields(Progress)) + "\n")
+        if self._stream is not None:
+            self._stream.write(",".join(row) + "\n")
+            self._stream.flush()
 
-def _rounded(value: float) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def _line(progress: Progress) -> str:
+    held_out = progress.held_out_loss
+    watched = "" if held_out is None else f" held-out loss {held_out:.2f},"
     return (
         f"reconstruction {progress.distortion:.2f} + {progress.beta:.3g} x KL {progress.rate:.2f}"
-        f" nats, held-out loss {progress.held_out_loss:.2f},"
+        f" nats,{watched}"
         f" {progress.molecules_per_second:,.0f} molecules/s"
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from numbers import Integral, Real
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from molvae.errors import SettingsError, nearest
 
@@ -19,18 +21,68 @@ def from_mapping(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
         values: Field names and their values; absent fields keep their defaults.
 
     Raises:
-        SettingsError: For a key that the dataclass doesn't have, naming the nearest one, or
-            for a field without default that is missing.
+        SettingsError: For a key that the dataclass doesn't have, naming the nearest one, for a
+            value of another type, or for a field without default that is missing.
     """
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # mypy can't bound a TypeVar to dataclasses
     names = [field.name for field in fields]
     for key in values:
         if key not in names:
             raise SettingsError(f"{kind.__name__} has no setting {key!r}.{nearest(key, names)}")
+    hints = get_type_hints(kind)
     try:
-        return kind(**values)
+        return kind(**{key: _typed(key, value, hints[key]) for key, value in values.items()})
     except TypeError as error:
         raise SettingsError(f"{kind.__name__}: {error}") from None
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """The value as a plain Python number where one is wanted, whatever its kind was."""
+    kinds = get_args(hint) or (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    if int in kinds:
+        return whole(name, value)
+    if float in kinds:
+        if not (isinstance(value, Real) and math.isfinite(value)):
+            raise SettingsError(f"{name} is a number, not {value!r}.")
+        return float(value)
+    return value
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number as a Python int.
+
+    Raises:
+        SettingsError: When it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise SettingsError(f"{name} is a whole number, not {value!r}.")
+    return int(value)
+
+
+def count(name: str, value: Any) -> int:
+    """A whole number from 1 on."""
+    number = whole(name, value)
+    require(number >= 1, f"{name} is 1 or more, not {number}.")
+    return number
+
+
+def seed(value: Any) -> int:
+    """A seed: a whole number from 0 to below 2^32."""
+    number = whole("seed", value)
+    require(0 <= number < 2**32, f"seed is a whole number from 0 to below 2^32, not {number}.")
+    return number
+
+
+def temperature(value: Any) -> float:
+    """The temperature of a decoder: 0 for the likeliest token, else from 0.01 to 100."""
+    number = float(value) if isinstance(value, Real) else math.nan
+    require(
+        number == 0 or 0.01 <= number <= 100,
+        f"temperature is 0, or from 0.01 to 100, not {value!r}.",
+    )
+    return number
 
 
 def require(condition: bool, message: str) -> None:

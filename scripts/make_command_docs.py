@@ -10,13 +10,15 @@ from pathlib import Path
 
 import click
 
+from molvae.chem.filters import FILTERS
+from molvae.chem.properties import PROPERTIES
 from molvae.cli import main as molvae
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 
 
 def commands_text() -> str:
-    """The help of molvae and of each of its verbs, in Markdown."""
+    """The help of molvae and of each of its verbs, its properties and filters, in Markdown."""
     parts = ["# Commands\n\nMade by scripts/make_command_docs.py; a test keeps it true.\n"]
     for verb in (None, *molvae.commands.values()):
         name = "molvae" if verb is None else f"molvae {verb.name}"
@@ -25,7 +27,12 @@ def commands_text() -> str:
             command, info_name=name, terminal_width=90, max_content_width=90
         ) as context:
             parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
-    return "\n".join(parts)
+    properties = [f"| `{name}` | {one.unit} | {one.meaning} |" for name, one in PROPERTIES.items()]
+    parts.append("## Properties\n\n| name | unit | what it is |\n|---|---|---|")
+    parts += properties
+    parts.append("\n## Filters\n\n| name | what it refuses |\n|---|---|")
+    parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FILTERS.items()]
+    return "\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

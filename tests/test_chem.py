@@ -98,7 +98,7 @@ def test_flattening_takes_stereo_isotopes_and_charges() -> None:
     encoded = encode("C[C@@H]([NH3+])C(=O)[O-]", flat=True)
     assert encoded.smiles == "CC(N)C(=O)O"
     assert encoded.flattened
-    assert to_smiles(flatten(parse("[2H]C/C=C/C"))) == to_smiles(flatten(parse("[2H]C\\C=C/C")))
+    assert to_smiles(flatten(parse("[2H]C/C=C/[13CH3]"))) == "CC=CC"
     assert not encode("CCO", flat=True).flattened
 
 

@@ -17,7 +17,7 @@ from molvae.corpus.corpus import encodable, prepare
 from molvae.corpus.splits import TEST, TRAIN, VALID
 from molvae.corpus.table import as_table, numbers, read_table, smiles_column
 from molvae.corpus.vocabulary import PAD, Vocabulary
-from molvae.errors import MoleculeError, MolVAEError, TableError
+from molvae.errors import MolVAEError, TableError
 
 NASTY = (
     "﻿id;SMILES;pIC50;note\r\n"
@@ -98,9 +98,47 @@ def test_a_column_is_found_by_content() -> None:
         smiles_column(table, "nam")
 
 
+def test_a_file_without_a_header_is_refused(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "CCO,1\nCCN,2\nCCC,3\n"))
+    with pytest.raises(TableError, match="'CCO' in it is itself a SMILES"):
+        smiles_column(table)
+
+
+def test_blank_lines_are_rows_where_there_is_one_column(tmp_path: Path) -> None:
+    one = read_table(write(tmp_path / "t.csv", "\nsmiles\nCCO\n\nCCC\n\n\n"))
+    assert one["smiles"].tolist() == ["CCO", "", "CCC"]
+    two = read_table(write(tmp_path / "t.csv", "\nsmiles,x\nCCO,1\n\nCCC,2\n\n\n"))
+    assert two["smiles"].tolist() == ["CCO", "CCC"]
+
+
+def test_a_quote_that_is_never_closed_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", 'smiles,note\nCCO,"fine"\nCCN,"5-inch\nCCC,\nCCF,\n')
+    with pytest.raises(TableError, match="line 3: a quote is opened there and never closed"):
+        read_table(path)
+    path = write(tmp_path / "t.csv", 'smiles,note\nCCO,"odd"ly\nCCN,5"\n')
+    assert read_table(path)["smiles"].tolist() == ["CCO", "CCN"]
+
+
+def test_a_huge_field_is_one_reject(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", f"smiles\nCCO\n{'C' * 200_000}\nCCN\n")
+    prepared = prepare(read_table(path))
+    assert prepared.account.kept == 2
+    assert prepared.account.rejected == {"longer than 2000 characters": 1}
+
+
+def test_letters_are_no_smiles_column_beside_molecules() -> None:
+    table = as_table(pd.DataFrame({"kind": ["C", "N", "C"], "drug": ["CCO", "CCN", "c1ccccc1"]}))
+    assert smiles_column(table) == "drug"
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "smiles;v\nCCO;1,5\nCCN;\nCCC;-3\n"))
+    np.testing.assert_array_equal(numbers(table, ["v"])[:, 0], [1.5, np.nan, -3])
+
+
 def test_duplicate_and_unnamed_headers(tmp_path: Path) -> None:
-    table = read_table(write(tmp_path / "t.csv", "smiles,v,v,\nCCO,1,2,3\n"))
-    assert table.columns.tolist() == ["smiles", "v", "v.1", ""]
+    table = read_table(write(tmp_path / "t.csv", "smiles,v.1,v,v,\nCCO,1,2,3,4\n"))
+    assert table.columns.tolist() == ["smiles", "v.1", "v", "v.2", ""]
 
 
 def test_blanks_of_a_data_frame_are_blanks() -> None:
@@ -117,10 +155,13 @@ def test_a_split_column_is_obeyed(sample: pd.DataFrame) -> None:
     assert len(corpus.rows(TRAIN)) == 380
 
 
-def test_a_strange_split_names_the_row() -> None:
-    table = as_table(pd.DataFrame({"smiles": ["C", "CC"], "s": ["train", "tran"]}))
-    with pytest.raises(TableError, match="Row 2: 'tran'"):
-        prepare(table, split_column="s")
+def test_a_row_without_a_split_is_rejected_alone() -> None:
+    table = pd.DataFrame({"smiles": ["C", "CC", "CCC"], "s": ["train", "tran", ""]})
+    prepared = prepare(as_table(table), split_column="s")
+    assert prepared.rejects["row"].tolist() == [2, 3]
+    assert "split" in prepared.rejects["reason"].iloc[0]
+    with pytest.raises(TableError, match="never says train, but 'tran', ''"):
+        prepare(as_table(table.tail(2)), split_column="s")
 
 
 def test_a_held_out_molecule_has_no_token_of_its_own() -> None:
@@ -141,14 +182,15 @@ def test_the_vocabulary_is_sorted_and_inverts() -> None:
     vocabulary = Vocabulary(["[O]", "[C]", "[=C]"])
     assert vocabulary.symbols == ("[=C]", "[C]", "[O]")
     assert vocabulary.tokens(vocabulary.ids(["[C]", "[=C]", "[O]"])) == ["[C]", "[=C]", "[O]"]
-    with pytest.raises(MoleculeError, match=r"never seen \[N\] \[P\]"):
-        vocabulary.ids(["[N]", "[C]", "[P]", "[N]"])
+    assert vocabulary.unknown(["[N]", "[C]", "[P]", "[N]"]) == ["[N]", "[P]"]
 
 
 def test_an_unseen_token_rejects_its_row_alone() -> None:
-    rows = encodable(["CCO", "CCN", "x"], Vocabulary(["[C]", "[O]"]), DEFAULT_CONSTRAINTS)
-    assert [row.smiles for row in rows] == ["CCO", "", ""]
-    assert "[N]" in rows[1].reason
+    known = Vocabulary(["[C]", "[O]"])
+    rows = encodable(["CCO", "CCN", "x", "CCCC"], known, 3, DEFAULT_CONSTRAINTS)
+    assert [row.smiles for row in rows] == ["CCO", "", "", ""]
+    assert rows[1].reason == "the model has never seen [N]"
+    assert rows[3].reason == "longer than the 3 tokens that the model has seen"
 
 
 def test_workers_change_nothing(sample: pd.DataFrame) -> None:

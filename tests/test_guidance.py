@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import molvae
@@ -42,12 +43,27 @@ def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
     table = model.optimize("qed", budget=40, start=[start]).table
     assert table.loc[table["evaluation"] == 1, "smiles"].tolist() == [start]
     with pytest.raises(MoleculeError, match="not a SMILES"):
-        model.optimize("qed", budget=40, start=["xyz"])
+        model.optimize("qed", budget=40, start=[start, "xyz"])
+    series = model.optimize("qed", budget=10, start=pd.Series([start])).table
+    assert start in series["smiles"].tolist()
+    assert len(model.optimize("qed", budget=10, start=start).table) == 10
 
 
 def test_the_same_seed_gives_the_same_search(model: molvae.MolVAE) -> None:
     one, two = (model.optimize("qed", budget=80, seed=4).table for _ in range(2))
     assert one.equals(two)
+
+
+def test_an_interrupted_search_gives_what_it_has(
+    model: molvae.MolVAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("molvae.guidance.search.draw", interrupt)
+    found = model.optimize("qed", budget=20)
+    assert (found.ending, found.evaluations, len(found.table)) == ("interrupted", 0, 0)
+    assert {"smiles", "qed", "novel", "objection"} <= set(found.table.columns)
 
 
 def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
@@ -81,6 +97,7 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
         (("qedd",), {}, "Did you mean 'qed'"),
         (("qed", "up"), {}, "No direction 'up'"),
         (("qed", "target"), {}, "goes with the direction target"),
+        (("qed", "target"), {"target": float("nan")}, "The target is a number"),
         (("qed",), {"target": 1.0}, "goes with the direction target"),
         (("qed",), {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),
         (("qed",), {"method": "cmaes"}, "Did you mean 'cma'"),

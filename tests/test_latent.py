@@ -10,7 +10,7 @@ import molvae
 from molvae.chem.filters import objection
 from molvae.chem.molecules import canonical, parse
 from molvae.chem.properties import compute
-from molvae.codec import BLOCK, NetworkCodec
+from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.errors import MoleculeError, SettingsError
 from molvae.health import report
 from molvae.latent.paths import lerp, slerp
@@ -56,6 +56,28 @@ def test_another_batch_size_gives_the_same_latents(
     np.testing.assert_allclose(latents[1], latents[2], atol=1e-5)
 
 
+def test_rates_are_counted_by_hand() -> None:
+    ones = np.ones((1, 3), dtype=np.float32)
+    rates = Encodings([""], [()], ones, 2 * ones, [""], [False]).rates()
+    np.testing.assert_allclose(rates, (4 - np.log(4)) / 2)
+
+
+def test_the_slope_is_that_of_the_prediction(sample: pd.DataFrame) -> None:
+    table = sample.head(60)
+    both = molvae.train(table, properties=["logp", "tpsa"], size="small", steps=20, quiet=True)
+    latents = both.encode(table.head(4)).mean
+    for place, name in enumerate(["logp", "tpsa"]):
+        slope = both.codec.slope(latents, name)
+        scale = both.checkpoint.properties[place].deviation
+        for dimension in (0, 5):
+            step = np.zeros(both.latent_dim, dtype=np.float32)
+            step[dimension] = 0.01
+            rise = both.codec.predict(latents + step) - both.codec.predict(latents - step)
+            np.testing.assert_allclose(
+                rise[:, place] / 0.02 / scale, slope[:, dimension], rtol=0.05, atol=1e-3
+            )
+
+
 def test_decode_takes_back_what_encode_gives(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
     latents = model.encode(sample["smiles"].head(30)).mean
     latents[4] = np.nan
@@ -71,6 +93,13 @@ def test_decode_takes_back_what_encode_gives(model: molvae.MolVAE, sample: pd.Da
 def test_latents_of_another_width_are_refused(model: molvae.MolVAE) -> None:
     with pytest.raises(SettingsError, match="3 x 5; this model's have 32"):
         model.decode(np.zeros((3, 5)))
+    with pytest.raises(SettingsError, match="seed is a whole number from 0"):
+        model.decode(np.zeros((1, 32)), seed=-1)
+    with pytest.raises(SettingsError, match="temperature is 0, or from"):
+        model.decode(np.zeros((1, 32)), temperature=np.inf)
+    with pytest.raises(SettingsError, match="no array"):
+        model.decode([[0.0], [0.0, 1.0]])
+    assert model.decode(np.full((1, 32), 1e300))["reason"].tolist() == ["no latent"]
     with pytest.raises(SettingsError, match="not numbers"):
         model.decode(np.full((1, 32), "x"))
 
@@ -127,6 +156,7 @@ def test_generation_ends_when_nothing_is_acceptable(
     monkeypatch.setattr("molvae.latent.generation.ENOUGH", 300)
     found = model.generate(1, strict=False)
     assert (len(found.table), found.tally.drawn) == (0, 320)
+    assert found.latents.dtype == np.float32
     assert found.table.columns[0] == "smiles"
     assert found.latents.shape == (0, model.latent_dim)
 

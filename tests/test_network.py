@@ -7,12 +7,12 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 
 from molvae.corpus.vocabulary import BOS, EOS, PAD
 from molvae.errors import SettingsError
 from molvae.network.config import SIZES, NetworkConfig, sized
-from molvae.network.objective import Loss, evaluate_loss, sequence_nats, standard_normal
+from molvae.network.objective import Loss, evaluate_loss, sequence_nats
 from molvae.network.vae import SequenceVAE
 
 VOCABULARY = 9
@@ -46,11 +46,19 @@ def test_distortion_of_a_decided_decoder_is_counted_by_hand() -> None:
     assert sequence_nats(logits, ids, lengths).item() == pytest.approx(math.log(2 * 4 * 8))
 
 
-def test_rate_is_counted_by_hand() -> None:
-    # KL(N(1, 2^2) || N(0, 1)) = (4 + 1 - 1 - ln 4) / 2 a dimension; three dimensions.
-    posterior = Normal(torch.ones(1, 3), 2 * torch.ones(1, 3))
-    rate = kl_divergence(posterior, standard_normal(posterior.mean)).sum()
-    assert rate.item() == pytest.approx(3 * (4 - math.log(4)) / 2)
+def test_rate_and_draw_are_counted_by_hand() -> None:
+    network = tiny()
+    ids, lengths = batch()
+    linear = network.encoder.to_posterior
+    torch.nn.init.zeros_(linear.weight)
+    with torch.no_grad():
+        linear.bias.copy_(torch.cat([torch.ones(5), torch.full((5,), math.log(2))]))
+    noise = torch.randn(3, 5)
+    loss = evaluate_loss(network, ids, lengths, torch.empty(3, 0), noise)
+    # KL(N(1, 2^2) || N(0, 1)) = (4 + 1 - 1 - ln 4) / 2 a dimension; five dimensions.
+    assert loss.rate.tolist() == pytest.approx([5 * (4 - math.log(4)) / 2] * 3)
+    drawn = sequence_nats(network.generative(1 + 2 * noise, ids), ids, lengths)
+    torch.testing.assert_close(loss.distortion, drawn)
 
 
 def test_the_loss_is_a_mean_over_molecules_of_sums_in_nats() -> None:
@@ -173,5 +181,7 @@ def test_an_unknown_setting_names_the_nearest() -> None:
         sized("base", vocabulary_size=9, max_tokens=9, latent_dims=3)
     with pytest.raises(SettingsError, match="Did you mean 'small'"):
         sized("smal", vocabulary_size=9, max_tokens=9)
+    with pytest.raises(SettingsError, match=r"latent_dim is a whole number, not 3\.5"):
+        sized("base", vocabulary_size=9, max_tokens=9, latent_dim=3.5)
     with pytest.raises(SettingsError, match="latent_dim is 1 or more"):
         sized("base", vocabulary_size=9, max_tokens=9, latent_dim=0)

@@ -77,7 +77,13 @@ def test_two_hundred_rows_train_without_special_options(
 def test_the_same_seed_gives_the_same_model_byte_for_byte(csv_file: Path, tmp_path: Path) -> None:
     for name in ("one", "two", "other"):
         molvae.train(
-            csv_file, tmp_path / name, size="small", steps=12, seed=int(name == "other"), quiet=True
+            csv_file,
+            tmp_path / name,
+            size="small",
+            steps=12,
+            seed=int(name == "other"),
+            precision="fp32",
+            quiet=True,
         )
     one, two, other = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")
@@ -185,6 +191,20 @@ def test_a_limit_in_minutes_ends_the_schedule_in_time() -> None:
     assert schedule.out_of_time(60)
 
 
+def test_a_run_that_time_cuts_short_looks_at_its_last_weights(corpus: Corpus) -> None:
+    looks: list[Progress] = []
+    config = TrainingConfig(max_minutes=0.0001, precision="fp32")
+    outcome = fit(
+        network_for(corpus),
+        batches(corpus),
+        batches(corpus, VALID),
+        config,
+        Watch(on_look=looks.append),
+    )
+    assert outcome.ending == "time"
+    assert looks[-1].step == outcome.steps == outcome.best_step >= 1
+
+
 def test_schedules() -> None:
     schedule = Schedule.plan(TrainingConfig(steps=1000, beta=0.5, beta_warmup=0.1), 10)
     assert schedule.beta(49) == pytest.approx(0.25)
@@ -200,7 +220,14 @@ def test_schedules() -> None:
         ({"beta": -1}, "beta can't be below 0"),
         ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
         ({"precision": "fp8"}, "one of auto, fp32, bf16"),
-        ({"decoder_hidden": 0}, "decoder_hidden is 1 or more"),
+        ({"decoder_hidden": 0}, "decoder_hidden is from 1 to"),
+        ({"decoder_hidden": 1.5}, "decoder_hidden is a whole number"),
+        ({"beta": float("nan")}, "beta is a number"),
+        ({"vocabulary_size": 3}, "There is no setting 'vocabulary_size'"),
+        ({"held_out": 1.0}, "held-out share is from 0 to below 1"),
+        ({"device": "meta"}, "No device 'meta' here"),
+        ({"latent_dim": 10**8}, "from 1 to 65,536"),
+        ({"seed": 2**32}, "seed is a whole number"),
         ({"device": "warp"}, "No device 'warp' here"),
     ],
 )
@@ -209,7 +236,44 @@ def test_settings_out_of_range(settings: dict[str, float], message: str) -> None
         molvae.train(["CCO", "CCN"], quiet=True, **settings)
 
 
+def test_a_constant_property_is_learned_without_harm() -> None:
+    table = pd.DataFrame({"smiles": ["CCO", "CCN", "CCC", "CCCC"], "v": [0.1] * 4})
+    model = molvae.train(table, properties=["v"], size="small", steps=3, quiet=True)
+    assert model.checkpoint.properties[0].deviation == 1.0
+    assert model.record["report"]["heads"] == []
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    model = molvae.train(
+        ["CCO", "CCN", "CCC"],
+        tmp_path / "run",
+        seed=np.int64(3),
+        steps=np.int64(2),
+        learning_rate=np.float32(1e-3),
+        latent_dim=np.int64(8),
+        quiet=True,
+    )
+    assert molvae.load(tmp_path / "run").latent_dim == model.latent_dim == 8
+
+
+def test_nothing_is_written_before_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("molvae.training.loop._Run.step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        molvae.train(["CCO", "CCN", "CCC"], tmp_path / "run", quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_table_that_cannot_be_used() -> None:
+    huge = pd.DataFrame({"smiles": ["CCO", "CCN", "CCC"], "v": ["1e308", "-1e308", "1e308"]})
+    with pytest.raises(TableError, match="too large"):
+        molvae.train(huge, properties="v", quiet=True)
+    with pytest.raises(TableError, match="No molecules were given"):
+        molvae.train([], quiet=True)
     with pytest.raises(TableError, match=r"None of the 2 rows can be used.*not a SMILES"):
         molvae.train(pd.DataFrame({"smiles": ["x", "y"]}), quiet=True)
     with pytest.raises(TableError, match=r"No column 'logP'.*Did you mean 'logp'"):

@@ -71,10 +71,13 @@ def _lipinski(molecule: Molecule) -> str:
 
 
 FILTERS: dict[str, tuple[Filter, str]] = {
-    "moses": (_moses, "MCF and PAINS, rings under 8, no charges, C N S O F Cl Br"),
+    "moses": (
+        _moses,
+        "MCF and PAINS alerts, rings of 8 or more, charges, other elements than C N S O F Cl Br H",
+    ),
     "pains": (_catalog("PAINS"), "assay interference, doi:10.1021/jm901137j"),
     "brenk": (_catalog("BRENK"), "unwanted groups, doi:10.1002/cmdc.200700139"),
-    "lipinski": (_lipinski, "rule of five, doi:10.1016/S0169-409X(96)00423-1"),
+    "lipinski": (_lipinski, "what breaks the rule of five, doi:10.1016/S0169-409X(96)00423-1"),
 }
 """Name to filter and its meaning; the names are also values of ``--filter``."""
 

@@ -87,7 +87,7 @@ def flatten(molecule: Molecule) -> Molecule:
     Chem.RemoveStereochemistry(flat)
     for atom in flat.GetAtoms():
         atom.SetIsotope(0)
-    return flat
+    return Chem.RemoveHs(flat)  # those that only their isotope had kept
 
 
 @cache

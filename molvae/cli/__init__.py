@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
@@ -28,6 +29,11 @@ class Verbs(click.Group):
         except MolVAEError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, UserError) else 1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click knows what to do when the reader has gone
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)

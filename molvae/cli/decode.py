@@ -44,7 +44,7 @@ def decode(
     Example:
       molvae decode -m runs/mine latents.npy -o back.csv
     """
-    check_table(output)
+    check_table(output, latents)
     from molvae.model import load
 
     values = _read(latents)
@@ -54,15 +54,18 @@ def decode(
 
 def _read(source: str) -> np.ndarray:
     import numpy as np
+    import pandas as pd
 
-    from molvae.corpus.table import numbers, read_table
+    from molvae.corpus.table import read_table
 
     if not source.lower().endswith(".npy"):
         table = read_table(source)
         names = [name for name in table.columns if name[:1] == "z" and name[1:].isdigit()]
         if not names:
             raise TableError(f"{source} has no columns z1, z2 ... as encode writes them.")
-        return numbers(table, names).astype(np.float32)
+        names.sort(key=lambda name: int(name[1:]))
+        columns = table[names].apply(pd.to_numeric, errors="coerce")
+        return np.asarray(columns, dtype=np.float32)
     try:
         values: np.ndarray = np.load(Path(source), allow_pickle=False)
     except FileNotFoundError:

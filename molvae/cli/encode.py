@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from molvae.cli import options
-from molvae.cli.output import check_target, write_table
+from molvae.cli.output import check_table, check_target, write_table
 
 if TYPE_CHECKING:
     from molvae.codec import Encodings
@@ -46,7 +46,10 @@ def encode(
     Example:
       molvae encode -m runs/mine data.csv -o latents.npy
     """
-    check_target(output, ".npy", ".csv", ".tsv")
+    if output.lower().endswith(".npy"):
+        check_target(output, ".npy")
+    else:
+        check_table(output, data)
     from molvae import display
     from molvae.model import load
 
@@ -78,4 +81,5 @@ def _write(encodings: Encodings, output: str) -> None:
         "reason": encodings.reasons,
         "flattened": encodings.flattened,
     }
-    write_table(pd.DataFrame(facts).join(pd.DataFrame(encodings.mean, columns=names)), output)
+    latents = pd.DataFrame(encodings.mean, columns=names)
+    write_table(pd.DataFrame(facts).join(latents), output, digits=9)

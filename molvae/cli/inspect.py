@@ -61,7 +61,14 @@ def summary(model: MolVAE, report: dict[str, Any] | None = None) -> str:
         f"heads           {', '.join(model.property_names) or 'none'}",
         f"stereo, charges {'taken away' if about['flat'] else _extras(about['vocabulary'])}",
     ]
-    return "\n".join(lines + (_measured(report) if report else ["no molecules were held out"]))
+    return "\n".join(
+        lines
+        + (
+            _measured(report)
+            if report
+            else ["not measured on held-out molecules; --data measures on molecules of yours"]
+        )
+    )
 
 
 def _measured(report: dict[str, Any]) -> list[str]:
@@ -74,7 +81,7 @@ def _measured(report: dict[str, Any]) -> list[str]:
         f"  active units          {back['active_units']} of {back['latent_dim']}",
     ]
     lines += [
-        f"  head {head['name']:<16} R2 {head['r2']:.3f}, MAE {head['mae']:.3g}, "
+        f"  head {head['name']:<16} R2 {_share(head['r2'])}, MAE {head['mae']:.3g}, "
         f"{head['molecules']:,} values"
         for head in report["heads"]
     ]
@@ -84,6 +91,10 @@ def _measured(report: dict[str, Any]) -> list[str]:
         f"  strict {prior['strict_share']:.1%}, valid {prior['validity']:.1%}, "
         f"unique {prior['uniqueness']:.1%}, novel {prior['novelty']:.1%}",
     ]
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _extras(symbols: list[str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from molvae import files
 from molvae.errors import OutputError
@@ -31,21 +33,35 @@ def check_target(target: str | None, *suffixes: str) -> None:
     files.check_folder(path.parent)
 
 
-def check_table(target: str) -> None:
-    """`check_target` for a table."""
+def check_table(target: str, source: str | None = None) -> None:
+    """`check_target` for a table, which may not take the place of the one it is made from."""
     check_target(target, *_SEPARATORS)
+    if source not in (None, "-") and Path(target).resolve() == Path(str(source)).resolve():
+        raise OutputError(f"Can't write {target}: it is the file that is read. Name another.")
 
 
 def check_image(target: str | None) -> None:
     """`check_target` for a picture."""
+    if target == "-":
+        raise OutputError("A picture can't go to standard output. Name a file.")
     check_target(target, ".svg", ".png")
 
 
-def write_table(table: pd.DataFrame, target: str) -> None:
-    """Write a table as CSV, or as TSV by its suffix; ``-`` is standard output."""
+def write_table(table: pd.DataFrame, target: str, *, digits: int = 6) -> None:
+    """Write a table as CSV, or as TSV by its suffix; ``-`` is standard output.
+
+    Args:
+        table: What to write, without its index.
+        target: Where to.
+        digits: Significant digits of its numbers; 9 tell any two float32 apart.
+    """
     separator = _SEPARATORS.get(Path(target).suffix.lower(), ",")
-    text = table.to_csv(index=False, sep=separator, float_format="%.6g", lineterminator="\n")
+    text = table.to_csv(
+        index=False, sep=separator, float_format=f"%.{digits}g", lineterminator="\n"
+    )
+    if "\r" in text:  # which the writer leaves unquoted, and readers take for the end of a row
+        text = table.to_csv(index=False, sep=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
     if target == "-":
-        sys.stdout.write(text)
+        click.get_binary_stream("stdout").write(text.encode())
     else:
         files.write_text(Path(target), text)

@@ -35,7 +35,7 @@ def reconstruct(
     Example:
       molvae reconstruct -m runs/mine data.csv -o both.csv
     """
-    check_table(output)
+    check_table(output, data)
     from molvae import display
     from molvae.model import load
 

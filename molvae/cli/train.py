@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from molvae.cli import options
-from molvae.errors import SettingsError
+from molvae.errors import SettingsError, nearest
 
 
 @click.command(short_help="Learn a latent space from a CSV of SMILES.")
@@ -77,12 +79,13 @@ def train(
     Example:
       molvae train data.csv -o runs/mine --property logp --max-minutes 8
     """
+    from molvae.run import SETTINGS
     from molvae.run import train as run
 
     settings = {name: value for name, value in given.items() if value is not None}
     if max_tokens is not None:
         settings["max_tokens"] = max_tokens
-    settings.update(_assignment(text) for text in others)
+    settings.update(_assignment(text, SETTINGS) for text in others)
     model = run(data, output, properties=properties, flat=flatten, **settings)
     if model.record["outcome"]["ending"] == "interrupted":
         raise KeyboardInterrupt
@@ -92,12 +95,15 @@ def train(
         click.echo(summary(model), err=True)
 
 
-def _assignment(text: str) -> tuple[str, int | float]:
+def _assignment(text: str, known: Sequence[str]) -> tuple[str, int | float]:
     name, equals, value = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if name not in known:
+        raise SettingsError(f"There is no setting {name!r}.{nearest(name, known)}")
     try:
         number = float(value)
     except ValueError:
         number = float("nan")
-    if not equals or number != number:
+    if not equals or not math.isfinite(number):
         raise SettingsError(f"--set takes NAME=NUMBER, not {text!r}.")
-    return name.strip().replace("-", "_"), int(number) if number.is_integer() else number
+    return name, int(number) if number.is_integer() else number

@@ -27,7 +27,7 @@ class Batch:
 
 
 class Batches:
-    """An endless source of batches over chosen rows of a corpus.
+    """Batches over chosen rows of a corpus, epoch for epoch.
 
     Args:
         corpus: The molecules.

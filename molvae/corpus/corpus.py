@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from molvae.chem.strings import DEFAULT_CONSTRAINTS, Constraints, Encoded, encode_many
-from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, hold_out, split_from_column
+from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out, split_from_column
 from molvae.corpus.table import numbers, smiles_column
 from molvae.corpus.vocabulary import Vocabulary
-from molvae.errors import MoleculeError, TableError
+from molvae.errors import TableError
 from molvae.parallel import ordered
 
 MAX_TOKENS = 120
@@ -153,7 +153,7 @@ def prepare(
     )
     work = partial(encode_many, constraints=constraints, flat=flat)
     encoded = list(ordered(work, texts, workers))
-    sorting = _sort(encoded, max_tokens)
+    sorting = _sort(encoded, given, max_tokens)
     tokens = [encoded[row].tokens for row in sorting.kept]
     split = hold_out(given[sorting.kept], tokens, held_out, seed)
     vocabulary = Vocabulary(
@@ -202,12 +202,14 @@ class _Sorting:
     reasons: dict[int, str]
 
 
-def _sort(encoded: Sequence[Encoded], max_tokens: int) -> _Sorting:
+def _sort(encoded: Sequence[Encoded], split: np.ndarray, max_tokens: int) -> _Sorting:
     sorting = _Sorting([], {}, {})
     first: dict[str, int] = {}
     for row, one in enumerate(encoded):
         if one.reason:
             sorting.reasons[row] = one.reason
+        elif split[row] == NO_SPLIT:
+            sorting.reasons[row] = "its split is neither train, valid nor test"
         elif len(one.tokens) > max_tokens:
             sorting.reasons[row] = f"longer than {max_tokens} tokens"
         elif one.smiles in first:
@@ -275,19 +277,24 @@ def _reject_table(sorting: _Sorting, texts: Sequence[str]) -> pd.DataFrame:
 def encodable(
     smiles: Sequence[str],
     vocabulary: Vocabulary,
+    max_tokens: int,
     constraints: Constraints,
     *,
     flat: bool = False,
     workers: int | None = None,
 ) -> list[Encoded]:
-    """Encode molecules for a model that exists: a token it has never seen rejects its row."""
+    """Encode molecules for a model that exists.
+
+    A token that it has never seen, or more tokens than it ever saw, reject their row.
+    """
     work = partial(encode_many, constraints=constraints, flat=flat)
-    return [_known(one, vocabulary) for one in ordered(work, smiles, workers)]
+    return [_if_known(one, vocabulary, max_tokens) for one in ordered(work, smiles, workers)]
 
 
-def _known(one: Encoded, vocabulary: Vocabulary) -> Encoded:
-    try:
-        vocabulary.ids(one.tokens)
-    except MoleculeError as error:
-        return Encoded("", (), str(error))
+def _if_known(one: Encoded, vocabulary: Vocabulary, max_tokens: int) -> Encoded:
+    unknown = vocabulary.unknown(one.tokens)
+    if unknown:
+        return Encoded("", (), f"the model has never seen {' '.join(unknown)}")
+    if len(one.tokens) > max_tokens:
+        return Encoded("", (), f"longer than the {max_tokens} tokens that the model has seen")
     return one

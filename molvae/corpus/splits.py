@@ -12,8 +12,8 @@ from molvae.corpus.table import known_column
 from molvae.errors import TableError
 from molvae.settings import require
 
-TRAIN, VALID, TEST = 0, 1, 2
-"""Training molecules, those that early stopping looks at, those kept for the end."""
+TRAIN, VALID, TEST, NO_SPLIT = 0, 1, 2, -1
+"""Training molecules, those that early stopping looks at, those kept for the end; or none."""
 
 HELD_OUT_SHARE = 0.05
 """The share of the training molecules that is held out unless another is asked for."""
@@ -30,19 +30,19 @@ _PART_OF = {name: part for part, names in _NAMES.items() for name in names}
 
 
 def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Read the split of each row from a column, (N,) int8.
+    """Read the split of each row from a column, (N,) int8; `NO_SPLIT` where there is none.
 
     Raises:
-        TableError: When the column isn't there, or a value in it is no split.
+        TableError: When the column isn't there, or no value in it says train.
     """
     values = table[known_column(table, name)].str.strip().str.lower()
-    strange = values[~values.isin(list(_PART_OF))]
-    if len(strange):
-        row, value = strange.index[0], strange.iloc[0]
+    splits = values.map(_PART_OF).fillna(NO_SPLIT).to_numpy(dtype=np.int8)
+    if not (splits == TRAIN).any():
         raise TableError(
-            f"Row {row}: {value!r} in the column {name!r} is no split. Write train, valid or test."
+            f"No row is for training: the column {name!r} never says train, but "
+            f"{', '.join(map(repr, values.unique()[:3]))}. Write train, valid or test."
         )
-    return values.map(_PART_OF).to_numpy(dtype=np.int8)
+    return splits
 
 
 def hold_out(

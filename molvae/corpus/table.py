@@ -8,7 +8,8 @@ import io
 import sys
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
+from itertools import count as counted
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from molvae.errors import MoleculeError, TableError, nearest
 USUAL_NAMES = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "molecule")
 """Column names taken for SMILES, in this order, in any case."""
 
+_DECIMAL_COMMA = r"[-+]?\d*(,\d+)?"
+"""Numbers as much of Europe writes them, and blanks."""
+
 _PROBED = 50
 """Values looked at when a column of SMILES is searched by content."""
 
@@ -28,8 +32,9 @@ def read_table(source: str | Path) -> pd.DataFrame:
     """Read a CSV or TSV, gzipped or not, as text.
 
     The first line names the columns. The separator is a tab in a ``.tsv``; else comma,
-    semicolon or tab, whichever the first line has most of. Short rows are filled with blanks,
-    surplus fields dropped, blank lines skipped.
+    semicolon or tab, whichever the first line has most of. Short rows are filled with blanks
+    and surplus fields dropped. Blank lines are skipped, but in a table of one column each is a
+    row without a molecule.
 
     Args:
         source: A path, or ``-`` for standard input.
@@ -47,14 +52,15 @@ def read_table(source: str | Path) -> pd.DataFrame:
     separator = max(",;\t", key=first.count) if first.strip() else ","
     if str(source).removesuffix(".gz").endswith(".tsv"):
         separator = "\t"
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
-    try:
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise TableError(f"{source}, line {reader.line_num}: not a table ({error}).") from None
+    rows = _rows(source, content, separator)
+    while not rows[0]:
+        del rows[0]
     header = _distinct(name.strip() for name in rows[0])
     width = len(header)
-    body = [(row + [""] * width)[:width] for row in rows[1:]]
+    # In a table of one column a blank line is a row with a blank, but not at its end.
+    while not rows[-1]:
+        del rows[-1]
+    body = [(row + [""] * width)[:width] for row in rows[1:] if row or width == 1]
     if not body:
         raise TableError(f"{source} has a header ({', '.join(header)}) but no rows.")
     return pd.DataFrame(body, columns=header, index=_row_numbers(len(body)), dtype=str)
@@ -72,6 +78,8 @@ def as_table(source: str | Path | pd.DataFrame | Iterable[str]) -> pd.DataFrame:
     if isinstance(source, str | Path):
         return read_table(source)
     values = ["" if one is None else str(one) for one in source]
+    if not values:
+        raise TableError("No molecules were given.")
     return pd.DataFrame({"smiles": values}, index=_row_numbers(len(values)), dtype=str)
 
 
@@ -92,11 +100,18 @@ def smiles_column(table: pd.DataFrame, wanted: str | None = None) -> str:
         if name in by_lower:
             return by_lower[name]
     shares = {name: _share_of_smiles(table[name]) for name in table.columns}
-    best = max(shares, key=lambda name: shares[name])
+    # Letters such as C and N are SMILES as well, so among equals the longest texts win.
+    lengths = {name: table[name].head(_PROBED).str.len().mean() for name in table.columns}
+    best = max(shares, key=lambda name: (shares[name] >= 0.5, lengths[name] * shares[name]))
     if shares[best] < 0.5:
         raise TableError(
             f"No column looks like SMILES among {', '.join(table.columns)}. "
             "Name it with --smiles-column."
+        )
+    if _is_smiles(best):
+        raise TableError(
+            f"The first line names the columns, but {best!r} in it is itself a SMILES. "
+            "Put a line such as `smiles` above it."
         )
     return best
 
@@ -120,7 +135,10 @@ def numbers(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """
     values = np.full((len(table), len(names)), np.nan)
     for place, name in enumerate(names):
-        column = pd.to_numeric(table[known_column(table, name)], errors="coerce")
+        texts = table[known_column(table, name)].str.strip()
+        if texts.str.fullmatch(_DECIMAL_COMMA).all():
+            texts = texts.str.replace(",", ".")
+        column = pd.to_numeric(texts, errors="coerce")
         values[:, place] = column.replace([np.inf, -np.inf], np.nan)
         if np.isnan(values[:, place]).all():
             raise TableError(f"The column {name!r} holds no number.")
@@ -145,10 +163,44 @@ def _read_text(source: str | Path) -> str:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise TableError(f"{source} is a damaged gzip file ({error}).") from None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def _rows(source: str | Path, content: str, separator: str) -> list[list[str]]:
+    """The rows of a CSV text.
+
+    Raises:
+        TableError: When a quote is opened and never closed: it would swallow the rows after it.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    try:
+        return _lines(content, separator, strict=True)
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            line = _last_row(content, separator)
+            raise TableError(
+                f"{source}, line {line}: a quote is opened there and never closed."
+            ) from None
+        # Other oddities, such as text behind a closing quote, needn't stop anybody.
+        return _lines(content, separator, strict=False)
+
+
+def _lines(content: str, separator: str, *, strict: bool) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=strict))
+
+
+def _last_row(content: str, separator: str) -> int:
+    """The number of the line on which the last row begins."""
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    begins = before = 1
+    for _ in reader:
+        begins, before = before, reader.line_num + 1
+    return begins
 
 
 def _near_file(path: Path) -> str:
@@ -160,12 +212,10 @@ def _near_file(path: Path) -> str:
 
 def _distinct(names: Iterable[str]) -> list[str]:
     """Column names; a repeated one gets ``.1``, ``.2`` behind it, as in pandas."""
-    seen: dict[str, int] = {}
-    distinct = []
+    distinct: list[str] = []
     for name in names:
-        count = seen.get(name, 0)
-        seen[name] = count + 1
-        distinct.append(f"{name}.{count}" if count else name)
+        candidates = chain([name], (f"{name}.{count}" for count in counted(1)))
+        distinct.append(next(one for one in candidates if one not in distinct))
     return distinct
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from molvae.errors import MoleculeError
-
 PAD, BOS, EOS = 0, 1, 2
 """Ids of padding, of the beginning and of the end of a string."""
 
@@ -41,14 +39,7 @@ class Vocabulary:
         return list(dict.fromkeys(token for token in tokens if token not in self._ids))
 
     def ids(self, tokens: Sequence[str]) -> np.ndarray:
-        """The ids of tokens, (T,) uint16.
-
-        Raises:
-            MoleculeError: Naming the tokens that are unknown.
-        """
-        unknown = self.unknown(tokens)
-        if unknown:
-            raise MoleculeError(f"the model has never seen {' '.join(unknown)}")
+        """The ids of known tokens, (T,) uint16."""
         return np.array([self._ids[token] for token in tokens], dtype=np.uint16)
 
     def tokens(self, ids: Iterable[int]) -> list[str]:

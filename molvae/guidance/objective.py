@@ -40,6 +40,8 @@ class Objective:
             )
         if (self.direction == "target") != (self.target is not None):
             raise SettingsError("A target value goes with the direction target, and with no other.")
+        if self.target is not None and not math.isfinite(self.target):
+            raise SettingsError(f"The target is a number, not {self.target}.")
 
     @property
     def computed(self) -> bool:

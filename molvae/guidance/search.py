@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
+from molvae import settings as checks
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
@@ -18,7 +19,6 @@ from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.objective import Objective
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.latent.generation import draw
-from molvae.settings import require
 
 METHODS = ("auto", "cma", "gradient")
 
@@ -110,10 +110,9 @@ def optimize(
 
     Raises:
         SettingsError: For an unknown method or property, or a gradient without a head.
-        MoleculeError: When no start compound can be encoded.
+        MoleculeError: When a start compound can't be encoded.
     """
-    require(budget >= 1, f"The budget is 1 or more, not {budget}.")
-    require(seed >= 0, f"The seed is 0 or more, not {seed}.")
+    budget, seed = checks.count("budget", budget), checks.seed(seed)
     objective.check(codec)
     for name in filters:
         known_filter(name)
@@ -165,24 +164,23 @@ def _strategy(
     """Score the starting points, and begin at the best of them."""
     if start:
         encodings = codec.encode(start)
-        usable = encodings.usable
-        if not usable.any():
-            raise MoleculeError(f"{start[0]}: {encodings.reasons[0]}.")
-        latents = encodings.mean[usable]
-        smiles = [one for one in encodings.smiles if one]
-        scores = evaluations.score(smiles, [True] * len(smiles))
+        for given, reason in zip(start, encodings.reasons, strict=True):
+            if reason:
+                raise MoleculeError(f"{given}: {reason}.")
+        latents = encodings.mean
+        scores = evaluations.score(encodings.smiles, [True] * len(encodings.smiles))
     else:
         latents, scores = _scout(codec, evaluations, seed)
     order = np.argsort(scores, kind="stable")[::-1]
     if method == "cma":
-        return CovarianceAdaptation(codec, latents[order[0]], WIDTH, seed)
+        return CovarianceAdaptation(codec, latents[order[0]], scores[order[0]], WIDTH, seed)
     return GradientAscent(codec, objective, latents[order[:32]], seed)
 
 
 def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarray, list[float]]:
     """Draws from the prior, decoded greedily, and their scores: (N, D) and N."""
     wanted = max(1, round(SCOUTS * evaluations.left))
-    stream = islice(draw(codec, temperature=0.0, seed=seed, blocks_at_once=1), 50 * wanted)
+    stream = islice(draw(codec, temperature=0.0, seed=seed, strings_at_once=lambda: 1), 50 * wanted)
     drawn = ((latent, one.smiles) for _, latent, one in stream if one.smiles and one.strict)
     pairs = list(islice(drawn, wanted))
     if not pairs:
@@ -202,6 +200,11 @@ def _table(
     filters: Sequence[str],
     seed: int,
 ) -> pd.DataFrame:
+    others = [name for name in USUAL if name != objective.name]
+    facts = ["evaluation", "novel", "strict", "objection"]
+    columns = ["smiles", objective.column, *facts, *others, "seed"]
+    numbered = list(enumerate(evaluations.found.items(), 1))
+    numbered.sort(key=lambda one: objective.score(one[1][1]), reverse=True)
     rows = [
         {
             "smiles": smiles,
@@ -210,10 +213,9 @@ def _table(
             "novel": smiles not in known,
             "strict": evaluations.strict[smiles],
             "objection": objection(parse(smiles), filters),
-            **compute(parse(smiles), [name for name in USUAL if name != objective.name]),
+            **compute(parse(smiles), others),
             "seed": seed,
         }
-        for number, (smiles, value) in enumerate(evaluations.found.items(), 1)
+        for number, (smiles, value) in numbered
     ]
-    rows.sort(key=lambda row: objective.score(float(str(row[objective.column]))), reverse=True)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)

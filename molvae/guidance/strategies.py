@@ -36,16 +36,19 @@ class CovarianceAdaptation:
     Args:
         codec: The model.
         start: The latent to start around, (D,).
+        score: How good its molecule is.
         width: Standard deviation at the start.
         seed: Of everything random.
     """
 
     POPULATION, WIDENING, WIDEST = 24, 1.5, 3.0
 
-    def __init__(self, codec: Codec, start: np.ndarray, width: float, seed: int) -> None:
+    def __init__(
+        self, codec: Codec, start: np.ndarray, score: float, width: float, seed: int
+    ) -> None:
         self._codec, self._first_width, self._seed = codec, width, seed
         self._width = width
-        self._best, self._best_score = start, -np.inf
+        self._best, self._best_score = start, score
         self._restarts = 0
         self._seen: set[str] = set()
         self._begin()
@@ -78,7 +81,7 @@ class CovarianceAdaptation:
             mean=self._best.astype(float),
             sigma=self._width,
             population_size=self.POPULATION,
-            seed=self._seed + self._restarts,
+            seed=(self._seed + self._restarts) % 2**32,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from molvae import settings as checks
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.fingerprints import nearest
 from molvae.chem.identity import KnownMolecules
@@ -16,7 +17,9 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec
-from molvae.settings import require
+
+BATCH = 4096
+"""Strings drawn at a time, at most."""
 
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
@@ -98,14 +101,15 @@ def prior_block(latent_dim: int, seed: int, block: int) -> np.ndarray:
 
 
 def draw(
-    codec: Codec, *, temperature: float, seed: int, blocks_at_once: int = 4
+    codec: Codec, *, temperature: float, seed: int, strings_at_once: Callable[[], int]
 ) -> Iterator[tuple[int, np.ndarray, Decoded]]:
     """Draw from the prior without end: the block, the latent and what was decoded from it.
 
-    What is drawn doesn't depend on ``blocks_at_once``, which only schedules.
+    What is drawn doesn't depend on how many are drawn at once, which only schedules.
     """
     first = 0
     while True:
+        blocks_at_once = max(1, -(-strings_at_once() // BLOCK))
         blocks = range(first, first + blocks_at_once)
         latents = np.concatenate([prior_block(codec.latent_dim, seed, block) for block in blocks])
         decoded = codec.decode(latents, temperature=temperature, seed=seed, first_block=first)
@@ -123,7 +127,7 @@ def generate(
     temperature: float = 1.0,
     seed: int = 0,
     reference: Sequence[str] = (),
-    batch_size: int = 1024,
+    batch_size: int = BATCH,
     on_taken: Callable[[], object] = lambda: None,
 ) -> Generation:
     """Draw molecules from the prior until enough are taken.
@@ -139,19 +143,21 @@ def generate(
         temperature: Of the decoder; 0 takes the likeliest token each time.
         seed: Of everything drawn.
         reference: Canonical SMILES that aren't novel either; the nearest is named.
-        batch_size: Strings drawn at a time; it doesn't change the result.
+        batch_size: Strings drawn at a time, at most; it doesn't change the result.
         on_taken: Called for each molecule taken.
     """
-    require(count >= 1, f"The number of molecules is 1 or more, not {count}.")
-    require(temperature >= 0, f"The temperature is 0 or more, not {temperature:g}.")
-    require(seed >= 0, f"The seed is 0 or more, not {seed}.")
-    require(batch_size >= 1, f"The batch size is 1 or more, not {batch_size}.")
+    count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
+    temperature, seed = checks.temperature(temperature), checks.seed(seed)
     known = known | KnownMolecules.of(reference)
     tally, taken = Tally(), set[str]()
     rows: list[dict[str, Any]] = []
-    latents = []
-    blocks_at_once = -(-batch_size // BLOCK)
-    stream = draw(codec, temperature=temperature, seed=seed, blocks_at_once=blocks_at_once)
+    latents: list[np.ndarray] = []
+    stream = draw(
+        codec,
+        temperature=temperature,
+        seed=seed,
+        strings_at_once=lambda: min(batch_size, 2 * (count - tally.taken)),
+    )
     for block, latent, decoded in stream:
         if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
             break
@@ -170,7 +176,8 @@ def generate(
             nearest(table["smiles"].tolist(), reference),
             columns=["nearest_reference", "similarity"],
         ))  # fmt: skip
-    return Generation(table, np.array(latents).reshape(-1, codec.latent_dim), tally)
+    places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
+    return Generation(table, places, tally)
 
 
 def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMolecules) -> str:

@@ -109,7 +109,7 @@ def interpolate(
     ends = codec.encode(compounds, flat=flat)
     for given, reason in zip(compounds, ends.reasons, strict=True):
         if reason:
-            raise MoleculeError(f"{given}: {reason}.{_remedy(reason)}")
+            raise MoleculeError(f"{given}: {reason}.{'' if flat else _remedy(reason)}")
     positions, points = [], []
     for leg in range(len(compounds) - 1):
         for step in range(1, steps - 1):

@@ -8,6 +8,9 @@ from typing import Any
 from molvae.errors import SettingsError, nearest
 from molvae.settings import from_mapping, require
 
+LARGEST = 65_536
+"""No number of a network's shape is larger."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -47,7 +50,9 @@ class NetworkConfig:
             elif field.name == "properties":
                 require(value >= 0, f"properties can't be {value}.")
             else:
-                require(value >= 1, f"{field.name} is 1 or more, not {value}.")
+                require(
+                    1 <= value <= LARGEST, f"{field.name} is from 1 to {LARGEST:,}, not {value}."
+                )
 
 
 SIZES: dict[str, dict[str, int]] = {

@@ -24,7 +24,7 @@ class TrainingConfig:
         property_weight: Weight of the property heads' error.
         weight_decay: Of AdamW.
         clip: Largest norm of the gradient.
-        epochs: Passes over the training molecules; by default as many as `default_steps` says.
+        epochs: Passes over the training molecules; by default 20, and no fewer than 3,000 steps.
         steps: Steps, in place of epochs.
         max_minutes: The schedule is laid out to end by then, if that is sooner.
         patience: Looks at the held-out molecules without gain before training stops.
@@ -59,7 +59,6 @@ class TrainingConfig:
         require(self.epochs is None or self.steps is None, "Give epochs or steps, not both.")
         require(self.max_minutes is None or self.max_minutes > 0, "max_minutes must be above 0.")
         require(self.patience >= 1, "patience is 1 or more.")
-        require(self.seed >= 0, "seed can't be below 0.")
         require(
             self.precision in PRECISIONS,
             f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}.",

@@ -25,7 +25,7 @@ LOOKS = 40
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of training after a step.
+    """What is known of training at a look.
 
     Attributes:
         step: Steps done.
@@ -36,8 +36,8 @@ class Progress:
         property_error: Likewise, see `Loss`.
         beta: Of this step.
         learning_rate: Of this step.
-        held_out_loss: The objective on the held-out molecules at the full beta; NaN between
-            looks.
+        held_out_loss: The objective on the held-out molecules at the full beta; None without
+            any.
         molecules_per_second: Since the start.
         seconds: Since the start.
     """
@@ -50,7 +50,7 @@ class Progress:
     property_error: float
     beta: float
     learning_rate: float
-    held_out_loss: float
+    held_out_loss: float | None
     molecules_per_second: float
     seconds: float
 
@@ -64,7 +64,7 @@ class Outcome:
         epochs: Epochs done, a fraction.
         molecules: Molecules seen.
         best_step: The step whose weights were kept.
-        held_out_loss: The best held-out loss, nats per molecule.
+        held_out_loss: The best held-out loss, nats per molecule; None without held-out molecules.
         ending: "complete", "early stop", "time" or "interrupted".
         precision: "bf16" or "fp32".
         seconds: Wall-clock time of the loop.
@@ -74,7 +74,7 @@ class Outcome:
     epochs: float = 0.0
     molecules: int = 0
     best_step: int = 0
-    held_out_loss: float = math.inf
+    held_out_loss: float | None = None
     ending: str = "complete"
     precision: str = "fp32"
     seconds: float = 0.0
@@ -142,6 +142,7 @@ def fit(
             run.step(batch)
             if run.is_time_to_look():
                 run.look()
+        run.look_once_more()
     except KeyboardInterrupt:
         run.outcome.ending = "interrupted"
     return run.finish()
@@ -181,13 +182,13 @@ class _Run:
     def is_over(self) -> bool:
         """Whether the plan is done, its time is up or the patience is out."""
         seconds = self.seconds()
-        self.schedule.settle(self.outcome.steps, seconds)
         if self.outcome.steps >= self.schedule.steps:
             return True
-        if self.schedule.out_of_time(seconds):
+        if self.outcome.steps and self.schedule.out_of_time(seconds):
             self.outcome.ending = "time"
         elif self.patience == 0:
             self.outcome.ending = "early stop"
+        self.schedule.settle(self.outcome.steps, seconds)
         return self.outcome.ending != "complete"
 
     def step(self, batch: Batch) -> None:
@@ -213,15 +214,21 @@ class _Run:
         step, steps = self.outcome.steps, self.schedule.steps
         return step % max(1, steps // LOOKS) == 0 or step == steps
 
+    def look_once_more(self) -> None:
+        """Look at the last weights, if no look has seen them."""
+        if self.running.steps:
+            self.look()
+
     def look(self) -> None:
         """Measure the held-out loss, tell, and keep the weights if they are the best."""
         outcome, step = self.outcome, self.outcome.steps - 1
         learning_rate, beta = self.schedule.learning_rate(step), self.schedule.beta(step)
         means = self.running.take()
         _require_finite(means, outcome.steps, learning_rate)
-        held_out_loss = math.nan
+        held_out_loss = None
         if self.held_out is not None:
             held_out_loss = mean_loss(self.weights.working, self.held_out, self.config)
+            _require_finite([held_out_loss], outcome.steps, learning_rate)
         self._keep_if_best(held_out_loss)
         seconds = self.seconds()
         self.watch.on_look(
@@ -248,10 +255,11 @@ class _Run:
         self.network.eval()
         return self.outcome
 
-    def _keep_if_best(self, held_out_loss: float) -> None:
-        if math.isnan(held_out_loss):
+    def _keep_if_best(self, held_out_loss: float | None) -> None:
+        before = self.outcome.held_out_loss
+        if held_out_loss is None:
             self.outcome.best_step = self.outcome.steps
-        elif held_out_loss < self.outcome.held_out_loss:
+        elif before is None or held_out_loss < before:
             self.outcome.held_out_loss = held_out_loss
             self.outcome.best_step = self.outcome.steps
             self.best = copy.deepcopy(self.network.state_dict())
@@ -293,10 +301,6 @@ def _loss(network: SequenceVAE, batch: Batch, generator: torch.Generator) -> Los
         torch.from_numpy(batch.properties).to(device, non_blocking=True),
         noise.to(device, non_blocking=True),
     )
-
-
-def _is_look(step: int, steps: int) -> bool:
-    return step % max(1, steps // LOOKS) == 0 or step == steps
 
 
 def _require_finite(means: list[float], step: int, learning_rate: float) -> None:

@@ -28,7 +28,6 @@ def choose(precision: str, device: torch.device) -> torch.dtype:
 
 
 def _gru_seconds(dtype: torch.dtype, device: torch.device) -> float:
-    generator_state = torch.get_rng_state()
     gru = nn.GRU(128, 512, batch_first=True).to(device, dtype)
     values = torch.zeros(256, 8, 128, device=device, dtype=dtype)
     times = []
@@ -38,7 +37,6 @@ def _gru_seconds(dtype: torch.dtype, device: torch.device) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    torch.set_rng_state(generator_state)
     return min(times[1:])
 
 
