@@ -151,8 +151,6 @@ class NetworkCodec:
             SettingsError: When the temperature or the seed is out of range.
         """
         temperature, seed = checks.temperature(temperature), checks.seed(seed)
-        with np.errstate(over="ignore"):
-            latents = latents.astype(np.float32)  # what is too large for it isn't finite
         written = []
         for start in range(0, len(latents), BLOCK):
             block = latents[start : start + BLOCK]

@@ -221,6 +221,8 @@ class MolVAE:
             )
         if latents.dtype.kind not in "fiu":
             raise SettingsError(f"The latents hold {latents.dtype}, not numbers.")
+        with np.errstate(over="ignore"):
+            latents = latents.astype(np.float32)  # what is too large for it isn't finite
         empty = ~np.isfinite(latents).all(axis=1)
         decoded = self.codec.decode(latents, temperature=temperature, seed=seed)
         reasons = [

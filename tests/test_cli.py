@@ -137,7 +137,10 @@ BAD = {
         "file that is read",
     ),
     "picture to stdout": (["generate", "-m", "MODEL", "--image", "-"], "Name a file"),
-    "empty reference": (["generate", "-m", "MODEL", "--reference", "useless.csv"], "SMILES"),
+    "empty reference": (
+        ["generate", "-m", "MODEL", "--reference", "useless.csv"],
+        "no molecule that RDKit can read",
+    ),
     "odd picture": (["generate", "-m", "MODEL", "--image", "x.bmp"], "must end in .svg or .png"),
     "no such filter": (["generate", "-m", "MODEL", "--filter", "pain"], "Did you mean 'pains'"),
     "no such head": (

@@ -183,5 +183,5 @@ def test_an_unknown_setting_names_the_nearest() -> None:
         sized("smal", vocabulary_size=9, max_tokens=9)
     with pytest.raises(SettingsError, match=r"latent_dim is a whole number, not 3\.5"):
         sized("base", vocabulary_size=9, max_tokens=9, latent_dim=3.5)
-    with pytest.raises(SettingsError, match="latent_dim is 1 or more"):
+    with pytest.raises(SettingsError, match="latent_dim is from 1 to"):
         sized("base", vocabulary_size=9, max_tokens=9, latent_dim=0)

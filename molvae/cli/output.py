@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -56,12 +56,11 @@ def write_table(table: pd.DataFrame, target: str, *, digits: int = 6) -> None:
         digits: Significant digits of its numbers; 9 tell any two float32 apart.
     """
     separator = _SEPARATORS.get(Path(target).suffix.lower(), ",")
-    text = table.to_csv(
-        index=False, sep=separator, float_format=f"%.{digits}g", lineterminator="\n"
-    )
+    layout: dict[str, Any] = {"index": False, "sep": separator, "lineterminator": "\n"}
+    text = table.to_csv(float_format=f"%.{digits}g", **layout)
     if "\r" in text:  # which the writer leaves unquoted, and readers take for the end of a row
-        text = table.to_csv(index=False, sep=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        text = table.to_csv(quoting=csv.QUOTE_ALL, **layout)
     if target == "-":
-        click.get_binary_stream("stdout").write(text.encode())
+        click.echo(text.encode(), nl=False)
     else:
         files.write_text(Path(target), text)
