@@ -43,7 +43,7 @@ from molvae.errors import SettingsError, nearest
     "--batch-size", type=int, help="Molecules a step.  [default: 128, less for small data]"
 )
 @click.option("--learning-rate", type=float, help="Highest of the schedule.  [default: 0.002]")
-@click.option("--patience", type=int, help="Looks without gain before it stops.  [default: 10]")
+@click.option("--patience", type=int, help="Looks without gain before it stops.  [default: 5]")
 @click.option("--latent-dim", type=int, help="Numbers in a latent.  [default: by size]")
 @click.option("--precision", metavar="NAME", help="auto, fp32 or bf16.  [default: auto]")
 @click.option(

@@ -42,7 +42,7 @@ class TrainingConfig:
     epochs: float | None = None
     steps: int | None = None
     max_minutes: float | None = None
-    patience: int = 10
+    patience: int = 5
     precision: str = "auto"
     seed: int = 0
 

@@ -19,7 +19,7 @@ from molvae.training.config import TrainingConfig
 from molvae.training.precision import MasterWeights, choose
 from molvae.training.schedule import Schedule
 
-LOOKS = 40
+LOOKS = 20
 """Looks at the held-out molecules over a planned run."""
 
 

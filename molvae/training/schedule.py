@@ -10,7 +10,7 @@ from molvae.training.config import TrainingConfig
 PLANS = 20
 """How often the steps that a limit in minutes allows are planned anew."""
 
-SAFETY = 0.98
+SAFETY = 0.97
 """The part of the remaining time that a plan uses."""
 
 
