@@ -170,6 +170,7 @@ class MolVAE:
         method: str = "auto",
         start: str | Iterable[str] = (),
         filters: Sequence[str] = ("moses",),
+        strict: bool = True,
         seed: int = 0,
         on_round: Callable[[int, float], None] = lambda evaluations, best: None,
     ) -> Search:
@@ -182,6 +183,7 @@ class MolVAE:
             method=method,
             start=_smiles(start),
             filters=filters,
+            strict=strict,
             seed=seed,
             on_round=on_round,
         )

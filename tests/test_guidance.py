@@ -9,6 +9,7 @@ import pytest
 import molvae
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
+from molvae.chem.strings import Decoded
 from molvae.errors import MoleculeError, SettingsError
 from molvae.guidance.objective import Objective
 from molvae.guidance.search import Evaluations
@@ -28,6 +29,7 @@ def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) ->
     for row in table.head(15).itertuples():
         assert row.tpsa == pytest.approx(compute(parse(row.smiles), ["tpsa"])["tpsa"])
         assert row.novel == (row.smiles not in model.checkpoint.known)
+        assert row.strict
     assert sorted(table["evaluation"]) == list(range(1, 61))
 
 
@@ -68,9 +70,10 @@ def test_an_interrupted_search_gives_what_it_has(
 
 def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
     evaluations = Evaluations(model.codec, Objective("mol_weight"), budget=2)
-    scores = evaluations.score(["CCO", "", "CCO", "CC", "CCC"], [True] * 5)
-    assert scores[0] == scores[2] == pytest.approx(46.07, abs=0.01)
-    assert scores[1] == scores[4] == -np.inf
+    molecules = [Decoded(one, strict=True) for one in ["CCO", "", "CCO", "CC", "CCC"]]
+    scores = evaluations.score([Decoded("CCCC", strict=False), *molecules])
+    assert scores[1] == scores[3] == pytest.approx(46.07, abs=0.01)
+    assert scores[0] == scores[2] == scores[5] == -np.inf
     assert evaluations.left == 0
 
 

@@ -44,6 +44,7 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Compound to start from; may be repeated.  [default: the best of some draws]",
 )
 @options.filters
+@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
 @options.seed
 @options.output
 @options.image
@@ -57,6 +58,7 @@ def optimize(
     method: str,
     start: tuple[str, ...],
     filters: tuple[str, ...],
+    keep_repaired: bool,
     seed: int,
     output: str,
     image: str | None,
@@ -93,6 +95,7 @@ def optimize(
             method=method,
             start=start,
             filters=filters or ("moses",),
+            strict=not keep_repaired,
             seed=seed,
             on_round=show,
         )

@@ -19,7 +19,7 @@ seed = click.option(
 flatten = click.option(
     "--flatten",
     is_flag=True,
-    help="Take stereo, isotopes and charges away first; such rows are marked.",
+    help="Take stereo, isotopes and charges away first; tables mark such rows.",
 )
 device = click.option(
     "--device",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from molvae.chem.filters import known_filter, objection
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
+from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.objective import Objective
@@ -49,6 +51,14 @@ class Search:
     ending: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The value of a molecule, and whether its string needed no repair."""
+
+    value: float
+    strict: bool
+
+
 class Evaluations:
     """Molecules evaluated so far: each distinct valid one once, within a budget.
 
@@ -56,30 +66,37 @@ class Evaluations:
         codec: The model.
         objective: What to reach.
         budget: Evaluations allowed.
+        strict: Whether molecules of strings that SELFIES had to repair are passed over.
     """
 
-    def __init__(self, codec: Codec, objective: Objective, budget: int) -> None:
+    def __init__(
+        self, codec: Codec, objective: Objective, budget: int, *, strict: bool = True
+    ) -> None:
         self._codec, self._objective, self._budget = codec, objective, budget
-        self.found: dict[str, float] = {}
-        self.strict: dict[str, bool] = {}
+        self._strict = strict
+        self.found: dict[str, Evaluated] = {}
 
     @property
     def left(self) -> int:
         """Evaluations left."""
         return self._budget - len(self.found)
 
-    def score(self, smiles: Sequence[str], strict: Sequence[bool]) -> list[float]:
-        """Scores, higher being better; -inf for what is no molecule or beyond the budget."""
-        new = [one for one in dict.fromkeys(smiles) if one and one not in self.found]
-        new = new[: self.left]
-        self.found.update(zip(new, self._objective.values(self._codec, new).tolist(), strict=True))
-        for one, is_strict in zip(smiles, strict, strict=True):
-            if one in self.found:
-                self.strict[one] = self.strict.get(one, False) or is_strict
+    def score(self, molecules: Sequence[Decoded]) -> list[float]:
+        """Scores, higher being better; -inf for what is passed over or beyond the budget."""
+        new = {one.smiles: one for one in molecules if self._is_usable(one)}
+        fresh = [one for one in new if one not in self.found][: self.left]
+        values = self._objective.values(self._codec, fresh).tolist()
+        for smiles, value in zip(fresh, values, strict=True):
+            self.found[smiles] = Evaluated(value, new[smiles].strict)
         return [
-            self._objective.score(self.found[one]) if one in self.found else -np.inf
-            for one in smiles
+            self._objective.score(self.found[one.smiles].value)
+            if one.smiles in self.found
+            else -np.inf
+            for one in molecules
         ]
+
+    def _is_usable(self, one: Decoded) -> bool:
+        return bool(one.smiles) and (one.strict or not self._strict)
 
 
 def optimize(
@@ -91,6 +108,7 @@ def optimize(
     method: str = "auto",
     start: Sequence[str] = (),
     filters: Sequence[str] = ("moses",),
+    strict: bool = True,
     seed: int = 0,
     on_round: Callable[[int, float], None] = lambda evaluations, best: None,
 ) -> Search:
@@ -105,6 +123,7 @@ def optimize(
             computes, the gradient for what only the model knows.
         start: SMILES to start from; by default the best of some draws from the prior.
         filters: Filters whose objection is named; they refuse nothing.
+        strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
         seed: Of everything random.
         on_round: Told the evaluations so far and the best value.
 
@@ -116,7 +135,7 @@ def optimize(
     objective.check(codec)
     for name in filters:
         known_filter(name)
-    evaluations = Evaluations(codec, objective, budget)
+    evaluations = Evaluations(codec, objective, budget, strict=strict)
     ending = "complete"
     try:
         strategy = _strategy(
@@ -126,9 +145,7 @@ def optimize(
         while evaluations.left and barren < STALL:
             before = evaluations.left
             asked = strategy.ask()
-            strategy.tell(
-                evaluations.score([one.smiles for one in asked], [one.strict for one in asked])
-            )
+            strategy.tell(evaluations.score(asked))
             barren = 0 if evaluations.left < before else barren + 1
             on_round(len(evaluations.found), _best(evaluations, objective))
         if evaluations.left:
@@ -168,7 +185,7 @@ def _strategy(
             if reason:
                 raise MoleculeError(f"{given}: {reason}.")
         latents = encodings.mean
-        scores = evaluations.score(encodings.smiles, [True] * len(encodings.smiles))
+        scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
     else:
         latents, scores = _scout(codec, evaluations, seed)
     order = np.argsort(scores, kind="stable")[::-1]
@@ -181,16 +198,17 @@ def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarra
     """Draws from the prior, decoded greedily, and their scores: (N, D) and N."""
     wanted = max(1, round(SCOUTS * evaluations.left))
     stream = islice(draw(codec, temperature=0.0, seed=seed, strings_at_once=lambda: 1), 50 * wanted)
-    drawn = ((latent, one.smiles) for _, latent, one in stream if one.smiles and one.strict)
+    drawn = ((latent, one) for _, latent, one in stream if one.smiles and one.strict)
     pairs = list(islice(drawn, wanted))
     if not pairs:
         return np.zeros((1, codec.latent_dim), dtype=np.float32), [-np.inf]
     latents, molecules = zip(*pairs, strict=True)
-    return np.array(latents), evaluations.score(molecules, [True] * len(molecules))
+    return np.array(latents), evaluations.score(molecules)
 
 
 def _best(evaluations: Evaluations, objective: Objective) -> float:
-    return max(evaluations.found.values(), key=objective.score, default=float("nan"))
+    values = [one.value for one in evaluations.found.values()]
+    return max(values, key=objective.score, default=math.nan)
 
 
 def _table(
@@ -204,18 +222,18 @@ def _table(
     facts = ["evaluation", "novel", "strict", "objection"]
     columns = ["smiles", objective.column, *facts, *others, "seed"]
     numbered = list(enumerate(evaluations.found.items(), 1))
-    numbered.sort(key=lambda one: objective.score(one[1][1]), reverse=True)
+    numbered.sort(key=lambda one: objective.score(one[1][1].value), reverse=True)
     rows = [
         {
             "smiles": smiles,
-            objective.column: value,
+            objective.column: evaluated.value,
             "evaluation": number,
             "novel": smiles not in known,
-            "strict": evaluations.strict[smiles],
+            "strict": evaluated.strict,
             "objection": objection(parse(smiles), filters),
             **compute(parse(smiles), others),
             "seed": seed,
         }
-        for number, (smiles, value) in numbered
+        for number, (smiles, evaluated) in numbered
     ]
     return pd.DataFrame(rows, columns=columns)
