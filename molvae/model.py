@@ -154,11 +154,17 @@ class MolVAE:
         )
 
     def interpolate(
-        self, compounds: Iterable[str], *, steps: int = 9, path: str = "slerp", flat: bool = False
+        self,
+        compounds: Iterable[str],
+        *,
+        steps: int = 9,
+        path: str = "slerp",
+        flat: bool = False,
+        strict: bool = True,
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
         names = _smiles(compounds)
-        return interpolate(self.codec, names, steps=steps, curve=path, flat=flat)
+        return interpolate(self.codec, names, steps=steps, curve=path, flat=flat, strict=strict)
 
     def optimize(
         self,

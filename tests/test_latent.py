@@ -174,6 +174,10 @@ def test_a_path_starts_and_ends_at_what_was_given(
         assert table["position"].is_monotonic_increasing
         assert table["points"].sum() <= 3 + 2 * 3
         assert table["similarity_start"].iloc[0] == table["similarity_end"].iloc[-1] == 1
+        assert table["strict"].all()
+        everything = model.interpolate(ends, steps=5, path=kind, strict=False).table
+        assert set(table["smiles"]) <= set(everything["smiles"])
+        assert everything["points"].sum() == 3 + 2 * 3
 
 
 def test_a_path_says_what_the_model_does_not_reconstruct(model: molvae.MolVAE) -> None:

@@ -75,6 +75,7 @@ def workplace(tmp_path: Path, csv_file: Path, monkeypatch: pytest.MonkeyPatch) -
     """A folder as the README has it, with a few molecules in place of 105,000."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "moses_sample.csv.gz").write_bytes(csv_file.read_bytes())
+    (tmp_path / "data.csv").write_bytes(csv_file.read_bytes())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

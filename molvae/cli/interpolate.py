@@ -28,6 +28,7 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="NAME",
     help="slerp (great arc) or lerp (straight line).",
 )
+@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
 @options.flatten
 @options.output
 @options.image
@@ -37,6 +38,7 @@ def interpolate(
     model_path: str,
     steps: int,
     path: str,
+    keep_repaired: bool,
     flatten: bool,
     output: str,
     image: str | None,
@@ -45,7 +47,8 @@ def interpolate(
     """The path between two or more compounds through the latent space.
 
     Each distinct molecule is a row, with its Tanimoto similarity to the first and the last
-    compound. The picture shows these two numbers below each molecule.
+    compound. The picture shows these two numbers below each molecule. Points whose string
+    SELFIES had to repair are left out, and counted.
 
     \b
     Example:
@@ -57,7 +60,9 @@ def interpolate(
     from molvae.model import load
 
     model = load(model_path, device=device)
-    walked = model.interpolate(compounds, steps=steps, path=path, flat=flatten)
+    walked = model.interpolate(
+        compounds, steps=steps, path=path, flat=flatten, strict=not keep_repaired
+    )
     write_table(walked.table, output)
     if image is not None:
         walked.draw(Path(image))

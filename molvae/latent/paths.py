@@ -86,6 +86,7 @@ def interpolate(
     steps: int = 9,
     curve: str = "slerp",
     flat: bool = False,
+    strict: bool = True,
 ) -> MoleculePath:
     """Walk from compound to compound through the latent space, decoding greedily.
 
@@ -95,6 +96,7 @@ def interpolate(
         steps: Points of each leg, both ends included.
         curve: A name in `CURVES`.
         flat: Take stereo, isotopes and neutralisable charges of the compounds away first.
+        strict: Leave out points whose string SELFIES had to repair; a note counts them.
 
     Raises:
         MoleculeError: For a compound that the model can't encode.
@@ -122,12 +124,16 @@ def interpolate(
         for smiles, back in zip(ends.smiles, decoded, strict=False)
         if smiles != back.smiles
     ]
-    walked = [(float(place), smiles, True, True) for place, smiles in enumerate(ends.smiles)]
-    walked += [
+    between = [
         (position, one.smiles, False, one.strict)
         for position, one in zip(positions, decoded[len(compounds) :], strict=True)
-        if one.smiles
+        if one.smiles and (one.strict or not strict)
     ]
+    if len(between) < len(positions):
+        left_out = len(positions) - len(between)
+        notes.append(f"{left_out} of {len(positions)} points between needed repair: left out.")
+    stops = [(float(place), smiles, True, True) for place, smiles in enumerate(ends.smiles)]
+    walked = stops + between
     table = _collapse(walked, ends.smiles)
     if table["given"].all():
         notes.append("There is nothing between these compounds but themselves.")
