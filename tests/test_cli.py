@@ -186,8 +186,13 @@ def test_a_folder_that_cannot_be_written(cli, csv_file: Path, tmp_path: Path) ->
 
 def test_ctrl_c_saves_what_there_is_and_says_so(csv_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "molvae", "train", csv_file, "-o", folder, "--size", "small"]
-    command += ["--steps", "2000", "--batch-size", "16", "--precision", "fp32"]
+    # A shell may start this with SIGINT ignored, as it does for its background jobs.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from molvae.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "train", csv_file, "-o", folder, "--size", "small"]
+    command += ["--steps", "2000", "--batch-size", "16", "--precision", "fp32", "--patience", "99"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     log = folder / "log.csv"
     deadline = time.monotonic() + 120
