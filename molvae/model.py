@@ -99,7 +99,7 @@ class MolVAE:
         """All that is known of the model, as JSON values; `inspect` shows it."""
         network, vocabulary = self.checkpoint.network, self.checkpoint.vocabulary
         return {
-            "weights": sum(parameter.numel() for parameter in network.parameters()),
+            "weights": network.weight_count,
             "network": asdict(network.config),
             "vocabulary": list(vocabulary.symbols),
             "constraints": dict(self.checkpoint.constraints),

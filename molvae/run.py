@@ -250,10 +250,9 @@ def _announcement(
     scales: Sequence[PropertyScale],
 ) -> str:
     heads = "".join(f", {scale.count:,} values of {scale.name}" for scale in scales)
-    weights = sum(parameter.numel() for parameter in network.parameters())
     held_out = f"{watched.molecules:,}" if watched else "none"
     return (
-        f"Training {weights / 1e6:.1f} million weights on {network.device.type}: "
+        f"Training {network.weight_count / 1e6:.1f} million weights on {network.device.type}: "
         f"{training.molecules:,} molecules, {held_out} held out{heads}, "
         f"batches of {training.batch_size}"
     )

@@ -159,17 +159,17 @@ def generate(
         strings_at_once=lambda: min(batch_size, 2 * (count - tally.taken)),
     )
     for block, latent, decoded in stream:
-        if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
-            break
         tally.drawn += 1
         refusal = _refusal(decoded, wanted, taken, known)
         setattr(tally, refusal, getattr(tally, refusal) + 1)
-        if refusal != "taken":
-            continue
-        taken.add(decoded.smiles)
-        rows.append(_row(decoded, known, block, seed))
-        latents.append(latent)
-        on_taken()
+        if refusal == "taken":
+            taken.add(decoded.smiles)
+            rows.append(_row(decoded, known, block, seed))
+            latents.append(latent)
+            on_taken()
+        # Asked here, not before the next string: drawing that could cost a whole block.
+        if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
+            break
     table = pd.DataFrame(rows, columns=["smiles", *USUAL, "novel", "strict", "block", "seed"])
     if reference:
         table = table.join(pd.DataFrame(

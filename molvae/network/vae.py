@@ -45,6 +45,11 @@ class SequenceVAE(nn.Module):
         """The type that the matrix products run in."""
         return self.embedding.weight.dtype
 
+    @property
+    def weight_count(self) -> int:
+        """The number of its weights."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def inference(self, token_ids: Tensor, lengths: Tensor) -> Normal:
         """The posterior q(z | x) of each string.
 
