@@ -6,7 +6,8 @@
     model = molvae.load("runs/mine")
     model.generate(100).table
 
-`train` learns a latent space, `load` opens one, `MolVAE` holds the verbs, and every error is a
+`train` learns a latent space, `load` opens one, `MolVAE` holds the verbs. `evaluate` measures
+generated molecules against what `reference` or `load_reference` gives. Every error is a
 `MolVAEError`.
 """
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from molvae.errors import (
     CheckpointError,
+    MeasureError,
     MoleculeError,
     MolVAEError,
     OutputError,
@@ -27,6 +29,7 @@ from molvae.errors import (
 )
 
 if TYPE_CHECKING:
+    from molvae.benchmark import evaluate, load_reference, reference
     from molvae.model import MolVAE, load
     from molvae.run import train
 
@@ -34,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckpointError",
+    "MeasureError",
     "MolVAE",
     "MolVAEError",
     "MoleculeError",
@@ -42,11 +46,21 @@ __all__ = [
     "TableError",
     "TrainingError",
     "UserError",
+    "evaluate",
     "load",
+    "load_reference",
+    "reference",
     "train",
 ]
 
-_LAZY = {"MolVAE": "molvae.model", "load": "molvae.model", "train": "molvae.run"}
+_LAZY = {
+    "MolVAE": "molvae.model",
+    "evaluate": "molvae.benchmark",
+    "load": "molvae.model",
+    "load_reference": "molvae.benchmark",
+    "reference": "molvae.benchmark",
+    "train": "molvae.run",
+}
 
 
 def __getattr__(name: str) -> Any:

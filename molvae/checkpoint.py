@@ -1,31 +1,24 @@
 """The one file format of a model: weights and JSON in a single safetensors file.
 
-The metadata of the file hold one JSON text: what `Checkpoint` describes, and the SHA-256 of
-that and of all tensors. Nothing in it is ever executed.
+What `Checkpoint` describes, sealed by `molvae.sealed`: nothing in it is ever executed.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
-from safetensors.torch import save as to_bytes
-from torch import Tensor
 
+from molvae import sealed
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Constraints
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import CheckpointError, SettingsError
-from molvae.files import atomic_path
 from molvae.network.config import NetworkConfig
 from molvae.network.vae import SequenceVAE
 from molvae.settings import from_mapping
@@ -36,8 +29,10 @@ FILE_NAME = "model.safetensors"
 FORMAT = 1
 """Raised when older programs can't read what is written."""
 
-_METADATA, _NETWORK, _KNOWN = "molvae", "network.", "training_set.hashes"
-_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_NETWORK, _KNOWN = "network.", "training_set.hashes"
+_MODEL = sealed.Kind(
+    "model", CheckpointError, "Train one with `molvae train data.csv -o {folder}`."
+)
 
 
 def _present_versions() -> dict[str, str]:
@@ -93,8 +88,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         OutputError: When the place can't be written to.
     """
     weights = checkpoint.network.state_dict()
-    tensors = {_NETWORK + name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    tensors[_KNOWN] = torch.from_numpy(checkpoint.known.hashes.view(np.int64))
+    arrays = {_NETWORK + name: tensor.cpu().numpy() for name, tensor in weights.items()}
+    arrays[_KNOWN] = checkpoint.known.hashes.view(np.int64)
     content = {
         "format": FORMAT,
         "network": dataclasses.asdict(checkpoint.network.config),
@@ -105,11 +100,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "versions": checkpoint.versions,
         "record": dict(checkpoint.record),
     }
-    # One key: safetensors writes several in an order that changes from run to run.
-    signed = json.dumps({"content": content, "sha256": _digest(content, tensors)}, sort_keys=True)
-    content_bytes = to_bytes(tensors, {_METADATA: signed})
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content_bytes)
+    sealed.write(path, _MODEL, content, arrays)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -124,10 +115,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
-    tensors, metadata = _read(path)
-    if _METADATA not in metadata:
-        raise CheckpointError(f"{path} is a safetensors file, but not a model of molvae.")
-    content = _verified(path, metadata[_METADATA], tensors)
+    content, arrays = sealed.read(path, _MODEL)
     if content["format"] > FORMAT:
         raise CheckpointError(
             f"{path} was written by molvae {content['versions']['molvae']}, which this "
@@ -137,8 +125,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
         network.load_state_dict(
             {
-                name.removeprefix(_NETWORK): tensor
-                for name, tensor in tensors.items()
+                name.removeprefix(_NETWORK): torch.from_numpy(array)
+                for name, array in arrays.items()
                 if name.startswith(_NETWORK)
             }
         )
@@ -151,55 +139,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         constraints=content["constraints"],
         flat=content["flat"],
         properties=properties,
-        known=KnownMolecules(tensors[_KNOWN].numpy().view(np.uint64).copy()),
+        known=KnownMolecules(arrays[_KNOWN].view(np.uint64)),
         record=content["record"],
         versions=content["versions"],
     )
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(4)
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"No model at {path}. Train one with `molvae train data.csv -o {path.parent}`."
-        ) from None
-    except OSError as error:
-        raise CheckpointError(f"Can't read {path}: {(error.strerror or '').lower()}.") from None
-    try:
-        with safetensors.safe_open(path, framework="pt") as stream:
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  (no mapping)
-            return tensors, stream.metadata() or {}
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
-        if start.startswith(_PICKLES):
-            raise CheckpointError(
-                f"{path} is a pickle, which could run any code and is never opened here. "
-                f"A model of molvae is a file like {FILE_NAME}."
-            ) from None
-        raise CheckpointError(
-            f"{path} is damaged or no model of molvae ({error}). Copy it anew."
-        ) from None
-
-
-def _verified(path: Path, signed: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    try:
-        read = json.loads(signed)
-        content: dict[str, Any] = read["content"]
-        whole = read["sha256"] == _digest(content, tensors)
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise CheckpointError(
-            f"{path} is damaged: its checksum doesn't fit its content. Copy it anew."
-        )
-    return content
-
-
-def _digest(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -7,6 +7,7 @@
     │   ├── SettingsError    an unknown setting, or one out of range
     │   ├── TableError       a file of molecules that can't be read or used
     │   ├── MoleculeError    one molecule that can't be read, encoded or drawn
+    │   ├── MeasureError     a measure that can't be computed from the molecules there are
     │   ├── CheckpointError  a model file that is damaged, foreign or too new
     │   └── OutputError      a place that can't be written to
     └── TrainingError        training that can't go on (a loss that isn't finite)
@@ -38,6 +39,10 @@ class TableError(UserError):
 
 class MoleculeError(UserError):
     """A molecule that can't be read, encoded or drawn."""
+
+
+class MeasureError(UserError):
+    """A measure that can't be computed from the molecules there are; the text says why."""
 
 
 class CheckpointError(UserError):

@@ -13,7 +13,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.codec import Encodings, NetworkCodec
 from molvae.errors import TableError
 from molvae.latent.generation import draw
-from molvae.metrics import novelty, uniqueness, validity
+from molvae.metrics.basic import novelty, uniqueness, validity
 
 ACTIVE = 0.01
 """Variance of its posterior means from which on a dimension counts as active."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 import molvae
 from molvae import checkpoint as checkpoints
+from molvae import sealed
 from molvae.errors import CheckpointError
 
 
@@ -86,12 +85,9 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_format_asks_for_an_update(run_folder: Path, tmp_path: Path) -> None:
     source = run_folder / "model.safetensors"
-    tensors = load_file(source)
-    with safe_open(source, framework="pt") as stream:
-        content = json.loads(stream.metadata()["molvae"])["content"]
+    content, arrays = sealed.read(source, checkpoints._MODEL)
     content["format"] = checkpoints.FORMAT + 1
-    signed = {"content": content, "sha256": checkpoints._digest(content, tensors)}
-    save_file(tensors, tmp_path / "new.safetensors", {"molvae": json.dumps(signed)})
+    sealed.write(tmp_path / "new.safetensors", checkpoints._MODEL, content, arrays)
     with pytest.raises(CheckpointError, match="Update molvae"):
         molvae.load(tmp_path / "new.safetensors")
 

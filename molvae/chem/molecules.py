@@ -78,6 +78,15 @@ def to_smiles(molecule: Molecule) -> str:
     return str(Chem.MolToSmiles(molecule))
 
 
+def without_stereo(smiles: str) -> str:
+    """The canonical SMILES of a molecule without stereo marks and isotopes.
+
+    >>> without_stereo("C[C@H](N)C(=O)O")
+    'CC(N)C(=O)O'
+    """
+    return str(Chem.MolToSmiles(parse(smiles), isomericSmiles=False))
+
+
 def flatten(molecule: Molecule) -> Molecule:
     """A copy without stereo marks and isotopes, neutralised where that is possible.
 

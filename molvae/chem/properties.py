@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, rdMolDescriptors
+from rdkit.Chem import QED, Crippen, Descriptors, GraphDescriptors, Lipinski, rdMolDescriptors
 
 from molvae.chem.molecules import Molecule, parse
 from molvae.errors import SettingsError, nearest
@@ -57,6 +57,7 @@ PROPERTIES: dict[str, Property] = {
     "rings": Property(rdMolDescriptors.CalcNumRings, "", "rings"),
     "aromatic_rings": Property(rdMolDescriptors.CalcNumAromaticRings, "", "aromatic rings"),
     "aliphatic_rings": Property(_aliphatic_rings, "", "rings that aren't aromatic"),
+    "bertz_ct": Property(GraphDescriptors.BertzCT, "", "complexity, doi:10.1021/ja00402a071"),
     "fraction_csp3": Property(rdMolDescriptors.CalcFractionCSP3, "", "sp3 share of the carbons"),
 }  # fmt: skip
 """Name to property; the names are also column names and values of ``--property``."""

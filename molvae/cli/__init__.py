@@ -10,11 +10,13 @@ import click
 from molvae import __version__
 from molvae.cli.decode import decode
 from molvae.cli.encode import encode
+from molvae.cli.evaluate import evaluate
 from molvae.cli.generate import generate
 from molvae.cli.inspect import inspect
 from molvae.cli.interpolate import interpolate
 from molvae.cli.optimize import optimize
 from molvae.cli.reconstruct import reconstruct
+from molvae.cli.reference import reference
 from molvae.cli.train import train
 from molvae.errors import MolVAEError, UserError
 
@@ -54,11 +56,23 @@ def main() -> None:
       molvae generate -m runs/mine -n 100 -o molecules.csv
       molvae interpolate -m runs/mine "SMILES_A" "SMILES_B" --image path.svg
       molvae optimize -m runs/mine --property qed --budget 1000 -o best.csv
+      molvae evaluate molecules.csv --reference test.csv --train data.csv
 
     Results go to the file named with -o, or to standard output; everything else goes to
     standard error. `-` stands for standard input or output.
     """
 
 
-for verb in (train, generate, interpolate, optimize, encode, decode, reconstruct, inspect):
+for verb in (
+    train,
+    generate,
+    interpolate,
+    optimize,
+    encode,
+    decode,
+    reconstruct,
+    evaluate,
+    reference,
+    inspect,
+):
     main.add_command(verb)

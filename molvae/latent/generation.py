@@ -24,6 +24,8 @@ BATCH = 4096
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
 
+_PROVENANCE = ("novel", "strict", "temperature", "block", "seed")
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -83,8 +85,8 @@ class Generation:
     """Generated molecules.
 
     Attributes:
-        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``block`` and ``seed``;
-            with a reference also ``nearest_reference`` and ``similarity``.
+        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``temperature``, ``block``
+            and ``seed``; with a reference also ``nearest_reference`` and ``similarity``.
         latents: Where each row was decoded from, (N, D) float32.
         tally: What became of the strings drawn.
     """
@@ -164,13 +166,13 @@ def generate(
         setattr(tally, refusal, getattr(tally, refusal) + 1)
         if refusal == "taken":
             taken.add(decoded.smiles)
-            rows.append(_row(decoded, known, block, seed))
+            rows.append(_row(decoded, known, temperature, block, seed))
             latents.append(latent)
             on_taken()
         # Asked here, not before the next string: drawing that could cost a whole block.
         if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
             break
-    table = pd.DataFrame(rows, columns=["smiles", *USUAL, "novel", "strict", "block", "seed"])
+    table = pd.DataFrame(rows, columns=["smiles", *USUAL, *_PROVENANCE])
     if reference:
         table = table.join(pd.DataFrame(
             nearest(table["smiles"].tolist(), reference),
@@ -195,12 +197,15 @@ def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMole
     return "taken"
 
 
-def _row(decoded: Decoded, known: KnownMolecules, block: int, seed: int) -> dict[str, Any]:
+def _row(
+    decoded: Decoded, known: KnownMolecules, temperature: float, block: int, seed: int
+) -> dict[str, Any]:
     return {
         "smiles": decoded.smiles,
         **compute(parse(decoded.smiles)),
         "novel": decoded.smiles not in known,
         "strict": decoded.strict,
+        "temperature": temperature,
         "block": block,
         "seed": seed,
     }

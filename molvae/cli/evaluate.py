@@ -1,0 +1,187 @@
+"""molvae evaluate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from molvae import files
+from molvae.cli import options
+from molvae.cli.output import check_table, check_target, write_table
+from molvae.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from molvae.metrics.evaluation import Evaluation
+
+_WIDTH = 20
+
+
+@click.command(short_help="The measures of MOSES and GuacaMol, and checks against copying.")
+@click.argument("generated", metavar="GENERATED...", nargs=-1, required=True)
+@click.option(
+    "--reference",
+    "reference_path",
+    required=True,
+    metavar="FILE",
+    help="What `molvae reference` wrote, or a table of held-out molecules.",
+)
+@click.option(
+    "--train", metavar="FILE", help="The training molecules, when the reference has others or none."
+)
+@click.option("--compare", is_flag=True, help="Put the published values of the benchmark beside.")
+@click.option("-o", "--output", metavar="FILE", help="CSV to write: a row a molecule.")
+@click.option(
+    "--json", "json_path", metavar="FILE", help="All measures; - prints them in place of the table."
+)
+@options.smiles_column
+@options.device
+@options.workers
+def evaluate(
+    generated: tuple[str, ...],
+    reference_path: str,
+    train: str | None,
+    compare: bool,
+    output: str | None,
+    json_path: str | None,
+    smiles_column: str | None,
+    device: str,
+    workers: int | None,
+) -> None:
+    """How good generated molecules are, as MOSES and GuacaMol measure it.
+
+    GENERATED are tables of molecules in the order in which they were generated, the invalid ones
+    left in; several stand side by side. "expected" is what an honest, perfect generator would
+    show: for each FCD that of as many training molecules. What can't be computed says why.
+
+    \b
+    Example:
+      molvae evaluate molecules.csv --reference moses.safetensors --compare
+    """
+    _check(generated, output, json_path)
+    from molvae import display
+    from molvae.benchmark import SUFFIX, load_reference
+    from molvae.benchmark import evaluate as take_measures
+    from molvae.benchmark import reference as build
+    from molvae.metrics.evaluation import published
+    from molvae.metrics.rows import ROWS
+
+    if reference_path.endswith(SUFFIX):
+        found = load_reference(reference_path)
+    else:
+        found = build(reference_path, train=train, device=device, workers=workers)
+        train = None
+    evaluations = {}
+    for source in generated:
+        with display.bar(len(ROWS), "measures", "evaluate") as bar:
+            evaluations[source] = take_measures(
+                source,
+                found,
+                train=train,
+                column=smiles_column,
+                device=device,
+                workers=workers,
+                on_measure=bar.update,
+            )
+    if output is not None:
+        write_table(next(iter(evaluations.values())).molecules, output)
+    content = json.dumps({name: one.as_dict() for name, one in evaluations.items()}, indent=2)
+    if json_path == "-":
+        click.echo(content)
+        return
+    if json_path is not None:
+        files.write_text(Path(json_path), content + "\n")
+    others = published(found.name) if compare else []
+    if compare and not others:
+        display.note(f"No published values are known for the benchmark {found.name!r}.")
+    click.echo(_alone(evaluations) if len(evaluations) == 1 and not others else
+               _side_by_side(evaluations, others))  # fmt: skip
+
+
+def _check(generated: Sequence[str], output: str | None, json_path: str | None) -> None:
+    if len(set(generated)) < len(generated):
+        raise OutputError("A file is named twice.")
+    check_target(json_path, ".json")
+    if output is None:
+        return
+    if len(generated) > 1:
+        raise OutputError("A row a molecule can be written for one file only.")
+    if output == "-":
+        raise OutputError("Standard output has the table. Name a file for the molecules.")
+    check_table(output, generated[0])
+
+
+def _alone(evaluations: Mapping[str, Evaluation]) -> str:
+    """The measures of one set of molecules, with what is expected and the notes."""
+    ((source, evaluation),) = evaluations.items()
+    facts = evaluation.facts
+    counts = ", ".join(f"{facts[name]:,} {name}" for name in ("rows", "valid", "distinct"))
+    against = facts["reference"] or "the reference"
+    lines = [f"{source}: {counts}{_temperature(evaluation)}, against {against}"]
+    section = ""
+    for one in evaluation.measures:
+        if one.section != section:
+            section = one.section
+            lines.append(f"\n{section:<{_WIDTH + 6}}{'value':>10}{'expected':>10}")
+        expected = "" if one.expected is None else _number(one.expected)
+        line = f"  {one.name:<{_WIDTH + 4}}{_number(one.value):>10}{expected:>10}"
+        lines.append(f"{line}  {one.note}".rstrip())
+    return "\n".join(lines)
+
+
+def _side_by_side(
+    evaluations: Mapping[str, Evaluation], others: Sequence[Mapping[str, str]]
+) -> str:
+    """The measures of several sets in columns, the published ones behind them."""
+    names = [Path(source).name[:12] for source in evaluations] + [one["model"] for one in others]
+    widths = [max(9, len(name) + 2) for name in names]
+
+    def line(title: str, cells: Sequence[str]) -> str:
+        padded = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
+        return (f"{title:<{_WIDTH}}" + "".join(padded)).rstrip()
+
+    sets = list(evaluations.values())
+    blanks = [""] * len(others)
+    lines = [
+        line("", names),
+        line("valid molecules", [f"{one.facts['valid']:,}" for one in sets] + blanks),
+        line("temperature", [_temperature(one).removeprefix(", temperature ") for one in sets]
+             + blanks),
+    ]  # fmt: skip
+    for place, first in enumerate(sets[0].measures):
+        row = [one.measures[place] for one in sets]
+        told = [one.get(first.name) or "" for one in others]
+        values = [_number(one.value) for one in row]
+        lines.append(line(first.name, values + [cell and _number(float(cell)) for cell in told]))
+        if any(one.expected is not None for one in row):
+            expected = ["" if one.expected is None else _number(one.expected) for one in row]
+            lines.append(line("  expected", expected + blanks))
+    for source, evaluation in evaluations.items():
+        missing: dict[str, list[str]] = {}
+        for one in evaluation.measures:
+            if one.value is None:
+                missing.setdefault(one.note, []).append(one.name)
+        lines += [f"{source}: {', '.join(names)}: {why}" for why, names in missing.items()]
+    if others:
+        lines.append(f"Published: {', '.join(sorted({one['source'] for one in others}))}.")
+    return "\n".join(lines)
+
+
+def _temperature(evaluation: Evaluation) -> str:
+    told = evaluation.facts["temperature"]
+    if told is None:
+        return ""
+    values = told if isinstance(told, list) else [told]
+    return f", temperature {' and '.join(f'{value:g}' for value in values)}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if float(value).is_integer() and abs(value) > 1:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -1,0 +1,62 @@
+"""molvae reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from molvae.cli import options
+from molvae.cli.output import check_target
+
+
+@click.command(short_help="Describe the molecules that others are compared with.")
+@click.argument("test", metavar="TEST")
+@click.option("--scaffolds", metavar="FILE", help="Held-out molecules with scaffolds of their own.")
+@click.option("--train", metavar="FILE", help="The molecules that generators are trained on.")
+@click.option("--name", default="", metavar="TEXT", help="Of the benchmark.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="File to write: .safetensors.")
+@options.smiles_column
+@options.device
+@options.workers
+def reference(
+    test: str,
+    scaffolds: str | None,
+    train: str | None,
+    name: str,
+    output: str,
+    smiles_column: str | None,
+    device: str,
+    workers: int | None,
+) -> None:
+    """Describe held-out molecules once, for `molvae evaluate`.
+
+    With the training molecules, novelty, GuacaMol's measures, the floor of each FCD and the checks
+    against copying can be computed too.
+
+    \b
+    Example:
+      molvae reference test.csv --train train.csv -o mine.safetensors
+    """
+    check_target(output, ".safetensors")
+    from molvae import display
+    from molvae.benchmark import reference as build
+    from molvae.metrics.reference import save
+
+    built = build(
+        test,
+        scaffolds=scaffolds,
+        train=train,
+        name=name or Path(output).stem,
+        column=smiles_column,
+        device=device,
+        workers=workers,
+    )
+    save(built, Path(output))
+    counts = {"test": built.test, "scaffold test": built.scaffolds}
+    told = [f"{len(one.smiles or []):,} {name}" for name, one in counts.items() if one is not None]
+    if built.train is not None and built.train.known is not None:
+        told.append(f"{len(built.train.known):,} training")
+    display.note(f"{output}: {', '.join(told)} molecules.")
+    if built.test.moments is None:
+        display.note("Without FCD: ChemNet's weights aren't installed: pip install 'molvae[eval]'.")
