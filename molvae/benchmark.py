@@ -13,6 +13,7 @@ import torch
 
 from molvae import display
 from molvae.chem.molecules import canonical_many
+from molvae.corpus.splits import TEST, TRAIN, VALID, split_from_column
 from molvae.corpus.table import as_table, numbers, smiles_column
 from molvae.errors import TableError
 from molvae.metrics import reference as references
@@ -36,6 +37,7 @@ def reference(
     *,
     scaffolds: Molecules | None = None,
     train: Molecules | None = None,
+    split_column: str | None = None,
     name: str = "",
     column: str | None = None,
     device: str = "auto",
@@ -47,6 +49,8 @@ def reference(
         test: Held-out molecules, which no generator was trained on.
         scaffolds: Held-out molecules whose scaffolds aren't in the training set.
         train: The training molecules.
+        split_column: A column of ``test`` that says which rows are test molecules; those for
+            training and validation are the training molecules, unless ``train`` is given.
         name: Of the benchmark; published values are known for ``moses``.
         column: The column of SMILES, in each table; found when absent.
         device: Where ChemNet is computed.
@@ -57,18 +61,21 @@ def reference(
     """
     place = choose_device(device)
 
-    def described(source: Molecules | None) -> ReferenceSet | None:
-        if source is None:
-            return None
+    def described(source: Molecules) -> ReferenceSet:
         smiles = _molecules(source, column, workers)
         return ReferenceSet.of(smiles, device=place, workers=workers)
 
-    described_test = described(test)
-    assert described_test is not None
+    if split_column is not None:
+        table = as_table(test)
+        split = split_from_column(table, split_column)
+        if not (split == TEST).any():
+            raise TableError(f"No row is for testing: the column {split_column!r} never says test.")
+        test = table[split == TEST]
+        train = table[(split == TRAIN) | (split == VALID)] if train is None else train
     return Reference(
         name=name,
-        test=described_test,
-        scaffolds=described(scaffolds),
+        test=described(test),
+        scaffolds=None if scaffolds is None else described(scaffolds),
         train=None if train is None else _training_set(train, column, place, workers),
     )
 

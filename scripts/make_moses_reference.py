@@ -5,9 +5,9 @@
 
 Writes data/full/moses.safetensors (about 160 MB, ten minutes on two cores), which git ignores:
 test set, scaffold test set and training set. The statistics of the test sets that the wheel ships
-are used as they are, so that `molvae evaluate` compares with what the published values were compared
-with; what RDKit finds today stands beside them on the terminal. They are pickled: this script reads
-them from a wheel with the right checksum, and the package never does.
+are used as they are, so that `molvae evaluate` compares with what the published values were
+compared with; how far they are from what RDKit finds today is printed. They are pickled: this
+script reads them from a wheel with the right checksum, and the package never does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run the code of MOSES 0.3.1 or GuacaMol 0.5.5 as it is, on current RDKit, numpy, scipy and pandas.
+"""Run the code of MOSES 0.3.1 or GuacaMol 0.5.5 as it is on current libraries.
 
 Run by scripts/verify_metrics.py in an environment that has those packages:
 
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy
+from rdkit import RDLogger
 from rdkit.Chem import AllChem, rdFingerprintGenerator
 
 WORKERS = 2
@@ -29,6 +30,7 @@ WORKERS = 2
 def put_back_what_is_gone() -> None:
     """Names that the originals use and that current libraries no longer have."""
     warnings.simplefilter("ignore")
+    RDLogger.DisableLog("rdApp.*")
     np.NaN = np.nan  # noqa: NPY201
     np.row_stack = np.vstack  # noqa: NPY201
     scipy.histogram = np.histogram
@@ -38,7 +40,7 @@ def put_back_what_is_gone() -> None:
     sys.modules["rdkit.six"] = six
     generators = {}
 
-    def bit_vector(molecule, radius, nBits=2048, **_):  # noqa: ANN001, ANN202, N803
+    def bit_vector(molecule, radius, nBits=2048, **_):  # noqa: N803
         if (radius, nBits) not in generators:
             generators[radius, nBits] = rdFingerprintGenerator.GetMorganGenerator(
                 radius=radius, fpSize=nBits
@@ -51,9 +53,9 @@ def put_back_what_is_gone() -> None:
 
 def moses(generated: list[str], train: list[str]) -> dict[str, float]:
     """All metrics of MOSES against the statistics that its wheel ships."""
+    from moses.dataset import get_statistics
     from moses.metrics import FragMetric, ScafMetric, remove_invalid
     from moses.metrics import metrics as module
-    from moses.dataset import get_statistics
 
     start = time.perf_counter()
     found = {

@@ -182,6 +182,6 @@ def _temperature(evaluation: Evaluation) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    if float(value).is_integer() and abs(value) > 1:
-        return f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -14,6 +14,11 @@ from molvae.cli.output import check_target
 @click.argument("test", metavar="TEST")
 @click.option("--scaffolds", metavar="FILE", help="Held-out molecules with scaffolds of their own.")
 @click.option("--train", metavar="FILE", help="The molecules that generators are trained on.")
+@click.option(
+    "--split-column",
+    metavar="NAME",
+    help="Column of TEST that says train, valid or test: all in one file.",
+)
 @click.option("--name", default="", metavar="TEXT", help="Of the benchmark.")
 @click.option("-o", "--output", required=True, metavar="FILE", help="File to write: .safetensors.")
 @options.smiles_column
@@ -23,6 +28,7 @@ def reference(
     test: str,
     scaffolds: str | None,
     train: str | None,
+    split_column: str | None,
     name: str,
     output: str,
     smiles_column: str | None,
@@ -37,6 +43,7 @@ def reference(
     \b
     Example:
       molvae reference test.csv --train train.csv -o mine.safetensors
+      molvae reference all.csv --split-column split -o mine.safetensors
     """
     check_target(output, ".safetensors")
     from molvae import display
@@ -47,6 +54,7 @@ def reference(
         test,
         scaffolds=scaffolds,
         train=train,
+        split_column=split_column,
         name=name or Path(output).stem,
         column=smiles_column,
         device=device,

@@ -172,9 +172,9 @@ def _reference_ring_share(evidence: Evidence, place: int) -> float:
     return _share(float(rings[place]), float(rings.sum() - rings[place]))
 
 
-def _hits(evidence: Evidence, name: str) -> float:
+def _hits(evidence: Evidence, name: str) -> int:
     need(len(evidence.distinct), 1)
-    return float(evidence.hits(name))
+    return evidence.hits(name)
 
 
 def _hit_ratio(evidence: Evidence) -> float:
