@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
 from molvae import display
 from molvae.chem.molecules import canonical_many
 from molvae.corpus.splits import TEST, TRAIN, VALID, split_from_column
-from molvae.corpus.table import as_table, numbers, smiles_column
+from molvae.corpus.table import as_table, smiles_column
 from molvae.errors import TableError
 from molvae.metrics import reference as references
 from molvae.metrics.evaluation import Evaluation
@@ -29,7 +29,7 @@ Molecules = str | Path | pd.DataFrame | Iterable[str]
 SUFFIX = ".safetensors"
 """What the name of a stored reference ends in."""
 
-_TEMPERATURE = "temperature"
+_TOLD = ("temperature", "strict", "novel")
 
 
 def reference(
@@ -92,10 +92,13 @@ def evaluate(
 ) -> Evaluation:
     """Take the measures of MOSES and GuacaMol, and checks against copying.
 
+    The columns ``temperature``, ``strict`` and ``novel`` of a table, as `MolVAE.generate` writes
+    them, are told in the facts.
+
     Args:
         generated: Molecules in the order in which they were generated, the invalid ones too.
         reference: A `Reference`, a file of one, or held-out molecules.
-        train: The training molecules, when the reference doesn't hold them.
+        train: The training molecules, in place of those of the reference.
         column: The column of SMILES in ``generated`` and ``train``; found when absent.
         device: Where ChemNet and similarities are computed.
         workers: Processes for chemistry.
@@ -107,38 +110,50 @@ def evaluate(
     place = choose_device(device)
     table = as_table(generated)
     texts = table[smiles_column(table, column)]
-    found = _reference(reference, device, workers)
-    if train is not None:
-        found = replace(found, train=_training_set(train, column, place, workers))
-    here = version("rdkit")
-    if found.versions["rdkit"] != here:
-        display.note(
-            f"The reference was built with RDKit {found.versions['rdkit']}, this is {here}: where "
-            "they spell a molecule differently, Novelty, hits, Frag and Scaf miss it."
-        )
+    told = _told(table)
+    found = load_reference(reference, train=train, column=column, device=device, workers=workers)
     smiles = list(ordered(canonical_many, texts.tolist(), workers))
     evaluation = take_measures(smiles, found, device=place, workers=workers, on_measure=on_measure)
     molecules = evaluation.molecules
     molecules.insert(0, "smiles", texts.to_numpy())
-    facts = {**evaluation.facts, _TEMPERATURE: _temperature(table)}
-    return replace(evaluation, facts=facts)
+    return replace(evaluation, facts={**evaluation.facts, **told})
 
 
-def load_reference(path: str | Path) -> Reference:
-    """Read a stored reference.
+def load_reference(
+    source: Molecules | Reference,
+    *,
+    train: Molecules | None = None,
+    column: str | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+) -> Reference:
+    """A reference from a file that `molvae reference` wrote, or made of held-out molecules.
+
+    Args:
+        source: The file, held-out molecules, or a reference.
+        train: The training molecules, in place of those of the reference.
+        column: The column of SMILES in ``train`` and in a table of held-out molecules.
+        device: Where ChemNet is computed.
+        workers: Processes for chemistry.
 
     Raises:
         TableError: When there is none, or it is damaged, foreign or too new.
     """
-    return references.load(Path(path))
-
-
-def _reference(source: Molecules | Reference, device: str, workers: int | None) -> Reference:
     if isinstance(source, Reference):
-        return source
-    if isinstance(source, str | Path) and str(source).endswith(SUFFIX):
-        return load_reference(source)
-    return reference(source, device=device, workers=workers)
+        found = source
+    elif isinstance(source, str | Path) and str(source).endswith(SUFFIX):
+        found = references.load(Path(source))
+    else:
+        found = reference(source, column=column, device=device, workers=workers)
+    here, built = version("rdkit"), found.versions["rdkit"]
+    if built != here:
+        display.note(
+            f"The reference was built with RDKit {built}, this is {here}: where they spell a "
+            "molecule differently, Novelty, hits, Frag and Scaf miss it."
+        )
+    if train is None:
+        return found
+    return replace(found, train=_training_set(train, column, choose_device(device), workers))
 
 
 def _training_set(
@@ -154,16 +169,33 @@ def _molecules(source: Molecules, column: str | None, workers: int | None) -> li
     texts = table[smiles_column(table, column)].tolist()
     smiles = [one for one in ordered(canonical_many, texts, workers) if one]
     if not smiles:
-        raise TableError("There is no valid molecule to compare with.")
+        raise TableError(f"{_called(source)} has no valid molecule to compare with.")
     if len(smiles) < len(texts):
-        display.note(f"{len(texts) - len(smiles):,} of {len(texts):,} rows hold no molecule.")
+        lost = f"{len(texts) - len(smiles):,} of {len(texts):,} rows"
+        display.note(f"{_called(source)}: {lost} hold no molecule and are left out.")
     return smiles
 
 
-def _temperature(table: pd.DataFrame) -> float | list[float] | None:
-    """The decoding temperature that a table of generated molecules tells, or several."""
-    if _TEMPERATURE not in table.columns or not table[_TEMPERATURE].str.strip().any():
-        return None
-    values = numbers(table, [_TEMPERATURE])
-    found = sorted({float(one) for one in values[~np.isnan(values)]})
-    return found[0] if len(found) == 1 else found
+def _called(source: Molecules) -> str:
+    return str(source) if isinstance(source, str | Path) else "The table"
+
+
+def _told(table: pd.DataFrame) -> dict[str, Any]:
+    """What a table of generated molecules tells of how they came about.
+
+    ``temperature``: of the decoder, a list when there were several; ``strict_share``, of the rows;
+    ``all_novel``: whether every row is. None where the table doesn't tell.
+    """
+    columns = {name: table[name].str.strip().str.lower() for name in _TOLD if name in table.columns}
+    shares = {
+        name: float((column == "true").mean())
+        for name, column in columns.items()
+        if column.isin(["true", "false"]).all()
+    }
+    temperatures = pd.to_numeric(columns.get("temperature", pd.Series(dtype=str)), errors="coerce")
+    found = sorted(temperatures.dropna().unique().tolist())
+    return {
+        "temperature": found[0] if len(found) == 1 else found or None,
+        "strict_share": shares.get("strict"),
+        "all_novel": None if "novel" not in shares else shares["novel"] == 1,
+    }

@@ -125,6 +125,7 @@ class MolVAE:
         *,
         temperature: float = 1.0,
         seed: int = 0,
+        valid: bool = True,
         strict: bool = True,
         unique: bool = True,
         novel: bool = True,
@@ -140,7 +141,7 @@ class MolVAE:
             names = [one for one in canonical_many(table[smiles_column(table)].tolist()) if one]
             if not names:
                 raise TableError("The reference holds no molecule that RDKit can read.")
-        wanted = Wanted(strict, unique, novel, tuple(filters))
+        wanted = Wanted(valid, strict, unique, novel, tuple(filters))
         return generate(
             self.codec,
             count,

@@ -48,6 +48,8 @@ def main() -> None:
         scaffolds=test_set(arguments.wheel, "test_scaffolds", smiles["test_scaffolds"]),
         train=TrainingSet.of(smiles["train"]),
     )
+    shipped_by = {"statistics of the test sets": "molsets 0.3.1"}
+    reference = replace(reference, versions={**reference.versions, **shipped_by})
     save(reference, arguments.output)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.0f} MB")
 

@@ -57,9 +57,10 @@ def main() -> None:
         parser.error(f"{arguments.wheel} is not the wheel of molsets 0.3.1")
     python = environment(arguments.wheel)
     sets = read_sets(arguments.wheel)
-    # Spelled as RDKit spells them today: MOSES compares novelty by spelling.
-    train = list(ordered(canonical_many, sets["train"]))
-    files.write_text(WORK / "train.txt", "\n".join(train))
+    if not (WORK / "train.txt").exists():
+        # Spelled as RDKit spells them today: MOSES compares novelty by spelling.
+        train = ordered(canonical_many, sets["train"])
+        files.write_text(WORK / "train.txt", "\n".join(train))
     agree = True
     for count in arguments.count:
         molecules = mixture(sets, count)
@@ -69,7 +70,8 @@ def main() -> None:
             agree &= compare(f"MOSES, {count:,} molecules", theirs, ours, seconds)
         # GuacaMol goes on drawing until it has 10,000 distinct molecules.
         if arguments.only != "moses" and count > 12_000:
-            theirs = original(python, "guacamol", molecules)
+            # It takes an empty row for a molecule without atoms, and counts it as one.
+            theirs = original(python, "guacamol", [one for one in molecules if one])
             agree &= compare("GuacaMol, the first 10,000 molecules", theirs, ours, None)
     peak = max(resource.getrusage(who).ru_maxrss for who in (0, -1)) / 1e6
     print(f"\nPeak memory of one process, originals included: {peak:.2f} GB")
@@ -137,7 +139,10 @@ def compare(title: str, theirs: dict[str, float], ours: Evaluation, seconds: flo
         right = theirs.get(f"{name} in floats", value)
         mine = ours[NAMES.get(name, name)]
         if mine is None:
-            (why,) = (one.note for one in ours.measures if one.name == name)
+            called = NAMES.get(name, name)
+            (why,) = (one.note for one in ours.measures if one.name == called)
+            # Of fewer than k molecules MOSES takes what there is, and warns.
+            agree &= name.startswith("unique@")
             print(f"{name:<26}{value:>16.10f}{'-':>16}  {why}")
             continue
         difference = abs(mine - right) / abs(right) if right else abs(mine)

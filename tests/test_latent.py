@@ -14,7 +14,7 @@ from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.errors import MoleculeError, SettingsError
 from molvae.health import report
 from molvae.latent.paths import lerp, slerp
-from molvae.metrics import novelty, uniqueness, validity
+from molvae.metrics.basic import novelty, uniqueness, validity
 
 
 def test_rows_line_up_when_every_third_is_broken(

@@ -84,7 +84,8 @@ def quickly(text: str) -> str:
     """A README text with the minutes of training taken out."""
     text = text.replace("--max-minutes 8", "--steps 60 --size small")
     text = text.replace("max_minutes=8", 'steps=60, size="small"')
-    return text.replace("-n 1000", "-n 5").replace("1000)", "5)").replace("1000", "40")
+    text = text.replace("-n 10000", "-n 5").replace("-n 1000", "-n 5")
+    return text.replace("(1000", "(5").replace("1000", "40")
 
 
 def test_the_commands_of_the_readme_run(workplace: Path, cli) -> None:  # type: ignore[no-untyped-def]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -37,18 +36,3 @@ def tanimoto(one: str, other: str) -> float:
     1.0
     """
     return float(DataStructs.TanimotoSimilarity(morgan(one), morgan(other)))
-
-
-def nearest(queries: Sequence[str], references: Sequence[str]) -> list[tuple[str, float]]:
-    """For each query the most similar reference, and its similarity.
-
-    >>> nearest(["CCO"], ["CCC", "OCC"])
-    [('OCC', 1.0)]
-    """
-    known = [morgan(one) for one in references]
-    found = []
-    for query in queries:
-        similarities = DataStructs.BulkTanimotoSimilarity(morgan(query), known)
-        best = max(range(len(known)), key=similarities.__getitem__)
-        found.append((references[best], float(similarities[best])))
-    return found

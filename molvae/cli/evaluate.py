@@ -55,33 +55,30 @@ def evaluate(
     """How good generated molecules are, as MOSES and GuacaMol measure it.
 
     GENERATED are tables of molecules in the order in which they were generated, the invalid ones
-    left in; several stand side by side. "expected" is what an honest, perfect generator would
-    show: for each FCD that of as many training molecules. What can't be computed says why.
+    left in (`molvae generate --raw`); several stand side by side. "expected" is what an honest,
+    perfect generator would show: for each FCD that of as many training molecules. What can't be
+    computed says why. Similarities are those of MOSES: Morgan, radius 2, 1024 bits.
 
     \b
     Example:
-      molvae evaluate molecules.csv --reference moses.safetensors --compare
+      molvae evaluate raw.csv --reference moses.safetensors --compare
     """
     _check(generated, output, json_path)
     from molvae import display
-    from molvae.benchmark import SUFFIX, load_reference
     from molvae.benchmark import evaluate as take_measures
-    from molvae.benchmark import reference as build
+    from molvae.benchmark import load_reference
     from molvae.metrics.evaluation import published
     from molvae.metrics.rows import ROWS
 
-    if reference_path.endswith(SUFFIX):
-        found = load_reference(reference_path)
-    else:
-        found = build(reference_path, train=train, device=device, workers=workers)
-        train = None
+    found = load_reference(
+        reference_path, train=train, column=smiles_column, device=device, workers=workers
+    )
     evaluations = {}
     for source in generated:
         with display.bar(len(ROWS), "measures", "evaluate") as bar:
             evaluations[source] = take_measures(
                 source,
                 found,
-                train=train,
                 column=smiles_column,
                 device=device,
                 workers=workers,
@@ -90,14 +87,20 @@ def evaluate(
     if output is not None:
         write_table(next(iter(evaluations.values())).molecules, output)
     content = json.dumps({name: one.as_dict() for name, one in evaluations.items()}, indent=2)
-    if json_path == "-":
-        click.echo(content)
-        return
-    if json_path is not None:
-        files.write_text(Path(json_path), content + "\n")
+    if json_path not in (None, "-"):
+        files.write_text(Path(str(json_path)), content + "\n")
     others = published(found.name) if compare else []
     if compare and not others:
         display.note(f"No published values are known for the benchmark {found.name!r}.")
+    for source, one in evaluations.items():
+        if one.facts["all_novel"] and one.facts["rows"] == one.facts["distinct"]:
+            display.note(
+                f"Every row of {source} is valid, distinct and novel, as if chosen so. If it was, "
+                "these measures are of the choice: `molvae generate --raw` keeps all that is drawn."
+            )
+    if json_path == "-":
+        click.echo(content)
+        return
     click.echo(_alone(evaluations) if len(evaluations) == 1 and not others else
                _side_by_side(evaluations, others))  # fmt: skip
 
@@ -121,7 +124,11 @@ def _alone(evaluations: Mapping[str, Evaluation]) -> str:
     facts = evaluation.facts
     counts = ", ".join(f"{facts[name]:,} {name}" for name in ("rows", "valid", "distinct"))
     against = facts["reference"] or "the reference"
-    lines = [f"{source}: {counts}{_temperature(evaluation)}, against {against}"]
+    if _temperature(evaluation):
+        counts += f", temperature {_temperature(evaluation)}"
+    if facts["strict_share"] is not None:
+        counts += f", {facts['strict_share']:.1%} strict"
+    lines = [f"{source}: {counts}, against {against}"]
     section = ""
     for one in evaluation.measures:
         if one.section != section:
@@ -137,7 +144,8 @@ def _side_by_side(
     evaluations: Mapping[str, Evaluation], others: Sequence[Mapping[str, str]]
 ) -> str:
     """The measures of several sets in columns, the published ones behind them."""
-    names = [Path(source).name[:12] for source in evaluations] + [one["model"] for one in others]
+    names = [f"[{place}]" for place in range(1, len(evaluations) + 1)]
+    names += [one["model"] for one in others]
     widths = [max(9, len(name) + 2) for name in names]
 
     def line(title: str, cells: Sequence[str]) -> str:
@@ -146,12 +154,14 @@ def _side_by_side(
 
     sets = list(evaluations.values())
     blanks = [""] * len(others)
-    lines = [
+    samples = [f"{int(one['samples']):,}" for one in others]
+    lines = [f"[{place}] {source}" for place, source in enumerate(evaluations, 1)]
+    lines += [
         line("", names),
+        line("rows", [f"{one.facts['rows']:,}" for one in sets] + samples),
         line("valid molecules", [f"{one.facts['valid']:,}" for one in sets] + blanks),
-        line("temperature", [_temperature(one).removeprefix(", temperature ") for one in sets]
-             + blanks),
-    ]  # fmt: skip
+        line("temperature", [_temperature(one) for one in sets] + blanks),
+    ]
     for place, first in enumerate(sets[0].measures):
         row = [one.measures[place] for one in sets]
         told = [one.get(first.name) or "" for one in others]
@@ -165,9 +175,11 @@ def _side_by_side(
         for one in evaluation.measures:
             if one.value is None:
                 missing.setdefault(one.note, []).append(one.name)
-        lines += [f"{source}: {', '.join(names)}: {why}" for why, names in missing.items()]
+        lines += [f"{source}: {', '.join(lost)}: {why}" for why, lost in missing.items()]
     if others:
-        lines.append(f"Published: {', '.join(sorted({one['source'] for one in others}))}.")
+        sources = ", ".join(sorted({one["source"] for one in others}))
+        tests = ", ".join(sorted({f"{int(one['test_molecules']):,}" for one in others}))
+        lines.append(f"Published values: {sources}; against {tests} test molecules.")
     return "\n".join(lines)
 
 
@@ -175,8 +187,7 @@ def _temperature(evaluation: Evaluation) -> str:
     told = evaluation.facts["temperature"]
     if told is None:
         return ""
-    values = told if isinstance(told, list) else [told]
-    return f", temperature {' and '.join(f'{value:g}' for value in values)}"
+    return ", ".join(f"{value:g}" for value in (told if isinstance(told, list) else [told]))
 
 
 def _number(value: float | None) -> str:

@@ -31,6 +31,7 @@ from molvae.cli.output import check_image, check_table, write_table
 @click.option("--keep-known", is_flag=True, help="Keep molecules of the training set.")
 @click.option("--keep-repeated", is_flag=True, help="Keep molecules that came before.")
 @click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@click.option("--raw", is_flag=True, help="Keep all that is drawn, the invalid too: to evaluate.")
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
@@ -52,6 +53,7 @@ def generate(
     keep_known: bool,
     keep_repeated: bool,
     keep_repaired: bool,
+    raw: bool,
     batch_size: int,
     seed: int,
     output: str,
@@ -80,9 +82,10 @@ def generate(
             count,
             temperature=temperature,
             seed=seed,
-            strict=not keep_repaired,
-            unique=not keep_repeated,
-            novel=not keep_known,
+            valid=not raw,
+            strict=not (raw or keep_repaired),
+            unique=not (raw or keep_repeated),
+            novel=not (raw or keep_known),
             filters=filters,
             reference=reference,
             batch_size=batch_size,

@@ -11,12 +11,14 @@ import pandas as pd
 
 from molvae import settings as checks
 from molvae.chem.filters import known_filter, objection
-from molvae.chem.fingerprints import nearest
+from molvae.chem.fingerprints import BITS
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec
+from molvae.metrics.description import fingerprints_of
+from molvae.metrics.similarity import nearest
 
 BATCH = 4096
 """Strings drawn at a time, at most."""
@@ -32,12 +34,14 @@ class Wanted:
     """Which molecules are taken.
 
     Attributes:
+        valid: Refuse what holds no molecule.
         strict: Refuse strings that SELFIES had to repair.
         unique: Refuse what was taken before.
         novel: Refuse training molecules and those of the reference.
         filters: Refuse what these filters object to.
     """
 
+    valid: bool = True
     strict: bool = True
     unique: bool = True
     novel: bool = True
@@ -174,10 +178,13 @@ def generate(
             break
     table = pd.DataFrame(rows, columns=["smiles", *USUAL, *_PROVENANCE])
     if reference:
-        table = table.join(pd.DataFrame(
-            nearest(table["smiles"].tolist(), reference),
-            columns=["nearest_reference", "similarity"],
-        ))  # fmt: skip
+        there = table.index[table["smiles"] != ""]
+        found = nearest(
+            fingerprints_of(table.loc[there, "smiles"].tolist(), bits=BITS),
+            fingerprints_of(reference, bits=BITS),
+        )
+        table["nearest_reference"] = pd.Series([reference[one] for one in found.places], there)
+        table["similarity"] = pd.Series(found.similarities, there)
     places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
     return Generation(table, places, tally)
 
@@ -185,7 +192,7 @@ def generate(
 def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMolecules) -> str:
     """The field of the tally that a string belongs to."""
     if not decoded.smiles:
-        return "invalid"
+        return "invalid" if wanted.valid else "taken"
     if wanted.strict and not decoded.strict:
         return "repaired"
     if wanted.unique and decoded.smiles in taken:
@@ -200,10 +207,11 @@ def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMole
 def _row(
     decoded: Decoded, known: KnownMolecules, temperature: float, block: int, seed: int
 ) -> dict[str, Any]:
+    there = bool(decoded.smiles)
     return {
         "smiles": decoded.smiles,
-        **compute(parse(decoded.smiles)),
-        "novel": decoded.smiles not in known,
+        **(compute(parse(decoded.smiles)) if there else {}),
+        "novel": there and decoded.smiles not in known,
         "strict": decoded.strict,
         "temperature": temperature,
         "block": block,

@@ -131,8 +131,6 @@ def _molecules(evidence: Evidence) -> pd.DataFrame:
     table = pd.DataFrame({"canonical": evidence.smiles})
     table["valid"] = table["canonical"] != ""
     table["repeated"] = table["valid"] & table["canonical"].duplicated()
-    if not evidence.distinct:
-        return table
     facts = pd.DataFrame(index=pd.Index(evidence.distinct, name="canonical"))
     for columns, find in (
         (["novel"], _novel_column),

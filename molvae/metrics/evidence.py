@@ -54,7 +54,7 @@ class Evidence:
         self.reference = reference
         self._device, self._workers = device, workers
         self.neighbors = cache(self._neighbors)
-        self.close_pairs = cache(self._close_pairs)
+        self.close = cache(self._close)
 
     def against(self, name: str) -> ReferenceSet:
         """The reference set of a name that MOSES uses: ``Test`` or ``TestSF``."""
@@ -115,19 +115,28 @@ class Evidence:
         known = have(whole, "molecules")
         return sum(one in known for one in self.distinct)
 
-    def _close_pairs(self, name: str) -> tuple[int, int]:
-        """Pairs of a distinct molecule and another, similar reference; and pairs looked at."""
-        there = self.compared(name)
-        copies = Counter(there)
-        same = sum(copies[one] for one in self.distinct)
-        return int(self.neighbors(name).close.sum()) - same, len(there) * len(self.distinct)
+    def _close(self, name: str) -> np.ndarray:
+        """How many molecules of a set each distinct one is a near copy of, (D,) int64."""
+        copies = Counter(self.compared(name))
+        same = np.array([copies[one] for one in self.distinct], dtype=np.int64)
+        return self.neighbors(name).close - same
+
+    def pairs(self, name: str) -> int:
+        """Pairs of a distinct molecule and one of a set."""
+        return len(self.compared(name)) * len(self.distinct)
+
+    @property
+    def guacamol_size(self) -> int:
+        """How many molecules of either side GuacaMol's divergences compare: 10,000 if there are."""
+        sampled = have(self.train.sample, "molecules")
+        return min(len(self.distinct), len(sampled), guacamol.SAMPLE)
 
     @cached_property
-    def divergences(self) -> dict[str, float]:
+    def divergences(self) -> dict[str, float | MeasureError]:
         """GuacaMol's KL divergences of the first distinct molecules from training molecules."""
+        count = self.guacamol_size
         baseline = have(self.train.baseline, "descriptors")
         values = have(self.train.descriptors, "descriptors")
-        count = min(len(self.distinct), guacamol.SAMPLE)
         flat = guacamol.flat_and_distinct(self.distinct[:count], self._workers)
         return guacamol.divergences(
             flat, baseline[:count], values[:count], device=self._device, workers=self._workers

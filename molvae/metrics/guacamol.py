@@ -50,7 +50,7 @@ def divergences(
     *,
     device: str | torch.device = "cpu",
     workers: int | None = None,
-) -> dict[str, float]:
+) -> dict[str, float | MeasureError]:
     """The KL divergence of each descriptor and of the similarity to the nearest other molecule.
 
     Args:
@@ -61,43 +61,49 @@ def divergences(
         workers: Processes for the descriptors.
 
     Returns:
-        Nats, from the baseline to the generated: KL(baseline || generated).
+        KL(baseline || generated) in nats; in its place the error where it can't be computed.
 
     Raises:
-        MeasureError: With fewer than two molecules on either side, or when a continuous
-            descriptor is the same for all.
+        MeasureError: With fewer than two molecules on either side.
     """
     need(min(len(generated), len(baseline)), 2, "distinct molecules")
     values = descriptors(generated, workers)
-    found = {}
-    for place, name in enumerate(DESCRIPTORS):
-        measure = continuous_kl if name in CONTINUOUS else discrete_kl
-        try:
-            found[name] = measure(baseline_descriptors[:, place], values[:, place])
-        except np.linalg.LinAlgError:
-            raise MeasureError(f"{name} is the same for all molecules") from None
-    near = [
+    columns = {
+        name: (baseline_descriptors[:, place], values[:, place])
+        for place, name in enumerate(DESCRIPTORS)
+    }
+    baseline_near, generated_near = (
         nearest_other(fingerprints_of(smiles, bits=BITS, workers=workers), device=device)
         for smiles in (baseline, generated)
-    ]
-    try:
-        found["internal_similarity"] = continuous_kl(*near)
-    except np.linalg.LinAlgError:
-        raise MeasureError("all molecules are equally similar to their nearest") from None
+    )
+    columns["internal_similarity"] = baseline_near, generated_near
+    found: dict[str, float | MeasureError] = {}
+    for name, (one, other) in columns.items():
+        try:
+            found[name] = (discrete_kl if name in DISCRETE else continuous_kl)(one, other)
+        except MeasureError as error:
+            found[name] = error
     return found
 
 
-def score(divergences: dict[str, float]) -> float:
+def score(divergences: Sequence[float]) -> float:
     """GuacaMol's KL score: the mean of exp(-divergence), 0 to 1."""
-    return float(np.mean([np.exp(-one) for one in divergences.values()]))
+    return float(np.mean(np.exp([-one for one in divergences])))
 
 
 def continuous_kl(baseline: np.ndarray, sampled: np.ndarray) -> float:
-    """KL(baseline || sampled) of two kernel densities at a thousand points, nats."""
+    """KL(baseline || sampled) of two kernel densities at a thousand points, nats.
+
+    Raises:
+        MeasureError: When the values of either are all the same.
+    """
     stats = scipy_stats()
     both = np.concatenate([baseline, sampled])
     points = np.linspace(both.min(), both.max(), num=_POINTS)
-    densities = [stats.gaussian_kde(one)(points) + _NOTHING for one in (baseline, sampled)]
+    try:
+        densities = [stats.gaussian_kde(one)(points) + _NOTHING for one in (baseline, sampled)]
+    except np.linalg.LinAlgError:
+        raise MeasureError("it is the same for all molecules") from None
     return float(stats.entropy(*densities))
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from molvae import sealed
+from molvae import display, sealed
 from molvae.chem.identity import KnownMolecules
 from molvae.errors import MeasureError, TableError
 from molvae.metrics import guacamol
@@ -90,7 +90,8 @@ class ReferenceSet:
             ring_sizes=facts.ring_sizes.sum(axis=0),
             fragments=facts.fragment_counts(once),
             scaffolds=facts.scaffold_counts(once),
-            moments=moments or _if_possible(lambda: Moments.of(activations(smiles, device))),
+            moments=moments
+            or _features_if_possible(lambda: Moments.of(activations(smiles, device))),
         )
 
     @cached_property
@@ -139,7 +140,9 @@ class TrainingSet:
             known=KnownMolecules.of(smiles),
             sample=sample,
             fingerprints=fingerprints_of(sample, workers=workers),
-            features=_if_possible(lambda: activations(sample[:FLOOR], device).astype(np.float16)),
+            features=_features_if_possible(
+                lambda: activations(sample[:FLOOR], device).astype(np.float16)
+            ),
             baseline=baseline,
             descriptors=guacamol.descriptors(baseline, workers),
         )
@@ -255,13 +258,14 @@ def _set_arrays(prefix: str, one: ReferenceSet) -> dict[str, np.ndarray]:
 
 def _read_set(prefix: str, arrays: Mapping[str, np.ndarray], usable: set[str]) -> ReferenceSet:
     part = _reader(prefix, arrays, usable)
-    properties = {name: part("properties", f".{name}") for name in (*COMPARED, *SHIFTING)}
+    kept = {name: part("properties", f".{name}") for name in (*COMPARED, *SHIFTING)}
+    properties = {name: one for name, one in kept.items() if one is not None}
     mean, covariance = part("chemnet", ".mean"), part("chemnet", ".covariance")
     count = part("chemnet", ".count")
     return ReferenceSet(
         smiles=_lines(part("molecules")),
         fingerprints=part("fingerprints"),
-        properties={name: one for name, one in properties.items() if one is not None} or None,
+        properties=properties if len(properties) == len(kept) else None,
         ring_sizes=part("rings"),
         fragments=_counts(part("fragments", ".names"), part("fragments", ".counts")),
         scaffolds=_counts(part("scaffolds", ".names"), part("scaffolds", ".counts")),
@@ -325,9 +329,10 @@ def _counts(names: np.ndarray | None, counts: np.ndarray | None) -> Mapping[str,
     return Counter(dict(zip(keys, counts.tolist(), strict=True)))
 
 
-def _if_possible(compute: Callable[[], Part]) -> Part | None:
-    """What is computed, or None when the molecules or the packages don't suffice."""
+def _features_if_possible(compute: Callable[[], Part]) -> Part | None:
+    """What is computed, or None, with a note, when the molecules or the packages don't suffice."""
     try:
         return compute()
-    except MeasureError:
+    except MeasureError as reason:
+        display.note(f"The reference gets no features of ChemNet, so no FCD: {reason}.")
         return None

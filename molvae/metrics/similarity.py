@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -82,7 +84,7 @@ def mean_powers(
     for rows, columns, similarities in _tiles(fingerprints, fingerprints, place):
         for row, power in enumerate(powers):
             weighted = similarities**power * weight[columns]
-            sums[row, rows] += weighted.sum(dim=1, dtype=torch.float64).cpu()
+            sums[row, rows] += weighted.cpu().sum(dim=1, dtype=torch.float64)
     return np.asarray(sums.numpy() / weights.sum())
 
 
@@ -126,4 +128,17 @@ def _unpacked(packed: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]
 def _kind(left_bits: Tensor, right_bits: Tensor) -> torch.dtype:
     """The fastest kind of number in which the products are exact."""
     most = min(float(left_bits.max()), float(right_bits.max()))
-    return torch.bfloat16 if most <= EXACT_BFLOAT16 else torch.float32
+    return _fastest(left_bits.device) if most <= EXACT_BFLOAT16 else torch.float32
+
+
+@cache
+def _fastest(device: torch.device) -> torch.dtype:
+    """bfloat16, or float32 where that is faster: many processors only emulate bfloat16."""
+    seconds = {}
+    for kind in (torch.bfloat16, torch.float32):
+        one = torch.ones(TILE_ROWS, 1024, device=device, dtype=kind)
+        for _ in range(3):
+            start = time.perf_counter()
+            float((one @ one.T).sum())  # which waits for the device
+            seconds[kind] = time.perf_counter() - start
+    return min(seconds, key=seconds.__getitem__)
