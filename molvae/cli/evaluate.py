@@ -144,32 +144,25 @@ def _side_by_side(
     evaluations: Mapping[str, Evaluation], others: Sequence[Mapping[str, str]]
 ) -> str:
     """The measures of several sets in columns, the published ones behind them."""
-    names = [f"[{place}]" for place in range(1, len(evaluations) + 1)]
-    names += [one["model"] for one in others]
-    widths = [max(9, len(name) + 2) for name in names]
-
-    def line(title: str, cells: Sequence[str]) -> str:
-        padded = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
-        return (f"{title:<{_WIDTH}}" + "".join(padded)).rstrip()
-
-    sets = list(evaluations.values())
-    blanks = [""] * len(others)
-    samples = [f"{int(one['samples']):,}" for one in others]
-    lines = [f"[{place}] {source}" for place, source in enumerate(evaluations, 1)]
-    lines += [
-        line("", names),
-        line("rows", [f"{one.facts['rows']:,}" for one in sets] + samples),
-        line("valid molecules", [f"{one.facts['valid']:,}" for one in sets] + blanks),
-        line("temperature", [_temperature(one) for one in sets] + blanks),
-    ]
+    sets, blanks = list(evaluations.values()), [""] * len(others)
+    numbers = [f"[{place}]" for place in range(1, len(sets) + 1)]
+    rows = [
+        ["", *numbers, *(one["model"] for one in others)],
+        ["rows", *(f"{one.facts['rows']:,}" for one in sets),
+         *(f"{int(one['samples']):,}" for one in others)],
+        ["valid molecules", *(f"{one.facts['valid']:,}" for one in sets), *blanks],
+        ["temperature", *map(_temperature, sets), *blanks],
+    ]  # fmt: skip
     for place, first in enumerate(sets[0].measures):
-        row = [one.measures[place] for one in sets]
+        taken = [one.measures[place] for one in sets]
         told = [one.get(first.name) or "" for one in others]
-        values = [_number(one.value) for one in row]
-        lines.append(line(first.name, values + [cell and _number(float(cell)) for cell in told]))
-        if any(one.expected is not None for one in row):
-            expected = ["" if one.expected is None else _number(one.expected) for one in row]
-            lines.append(line("  expected", expected + blanks))
+        cells = [cell and _number(float(cell)) for cell in told]
+        rows.append([first.name, *(_number(one.value) for one in taken), *cells])
+        if any(one.expected is not None for one in taken):
+            expected = ["" if one.expected is None else _number(one.expected) for one in taken]
+            rows.append(["  expected", *expected, *blanks])
+    lines = [f"{number} {source}" for number, source in zip(numbers, evaluations, strict=True)]
+    lines += _aligned(rows)
     for source, evaluation in evaluations.items():
         missing: dict[str, list[str]] = {}
         for one in evaluation.measures:
@@ -181,6 +174,17 @@ def _side_by_side(
         tests = ", ".join(sorted({f"{int(one['test_molecules']):,}" for one in others}))
         lines.append(f"Published values: {sources}; against {tests} test molecules.")
     return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    return [
+        (f"{row[0]:<{widths[0]}}"
+         + "".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        ).rstrip()
+        for row in rows
+    ]  # fmt: skip
 
 
 def _temperature(evaluation: Evaluation) -> str:

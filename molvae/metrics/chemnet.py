@@ -73,12 +73,13 @@ def activations(smiles: Sequence[str], device: str | torch.device = "cpu") -> np
         MeasureError: When the weights aren't installed.
     """
     network = _chemnet().to(device)
-    found = [np.empty((0, FEATURES), dtype=np.float32)]
+    # Filled in place: small results between large intermediates would tear holes in the memory.
+    features = np.empty((len(smiles), FEATURES), dtype=np.float32)
     with torch.inference_mode():
         for start in range(0, len(smiles), BATCH):
             ids = np.stack([_ids(one) for one in smiles[start : start + BATCH]])
-            found.append(network(torch.from_numpy(ids).to(device)).cpu().numpy())
-    return np.concatenate(found)
+            features[start : start + BATCH] = network(torch.from_numpy(ids).to(device)).cpu()
+    return features
 
 
 def _ids(smiles: str) -> np.ndarray:
