@@ -31,7 +31,7 @@ from molvae.errors import (
 if TYPE_CHECKING:
     from molvae.benchmark import evaluate, load_reference, reference
     from molvae.model import MolVAE, load
-    from molvae.run import train
+    from molvae.run import resume, train
 
 __version__ = "0.1.0"
 
@@ -50,6 +50,7 @@ __all__ = [
     "load",
     "load_reference",
     "reference",
+    "resume",
     "train",
 ]
 
@@ -59,6 +60,7 @@ _LAZY = {
     "load": "molvae.model",
     "load_reference": "molvae.benchmark",
     "reference": "molvae.benchmark",
+    "resume": "molvae.run",
     "train": "molvae.run",
 }
 

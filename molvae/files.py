@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from filelock import FileLock, Timeout
+
 from molvae.errors import OutputError
 
 
@@ -65,6 +67,27 @@ def ensure_folder(folder: Path) -> None:
         raise OutputError(f"Can't make the folder {folder}: {_reason(error)}.") from error
 
 
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; the lock is gone when the process is, however it ends.
+
+    Raises:
+        OutputError: When another process has it.
+    """
+    ensure_folder(folder)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise OutputError(f"Another run writes in {folder}. Name another folder.") from None
+    except OSError as error:
+        raise OutputError(f"Can't write in {folder}: {_reason(error)}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file, atomically, in UTF-8 and with the line ends of the text."""
     with atomic_path(target) as temporary:
@@ -72,13 +95,13 @@ def write_text(target: Path, text: str) -> None:
 
 
 def open_text(target: Path) -> TextIO:
-    """Open a text file that grows as work goes on, such as a log.
+    """Open a text file that grows as work goes on, such as a log, behind what is in it.
 
     Raises:
         OutputError: When it can't be opened.
     """
     try:
-        return target.open("w", newline="", encoding="utf-8")
+        return target.open("a", newline="", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Can't write {target}: {_reason(error)}.") from error
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import platform
+import signal
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,7 +28,8 @@ from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
-from molvae.errors import OutputError, SettingsError, TableError, nearest
+from molvae.errors import CheckpointError, SettingsError, TableError, TrainingError, nearest
+from molvae.folder import REJECTS, RUN, RunFolder
 from molvae.health import report
 from molvae.model import MolVAE, Source, choose_device
 from molvae.network.config import NetworkConfig, sized
@@ -33,9 +37,7 @@ from molvae.network.vae import SequenceVAE
 from molvae.settings import from_mapping
 from molvae.training.config import TrainingConfig
 from molvae.training.loop import Outcome, Progress, Watch, fit
-
-LOG, REJECTS, RUN = "log.csv", "rejects.csv", "run.json"
-"""Names in a run folder, beside the model's."""
+from molvae.training.state import State
 
 _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
@@ -65,6 +67,9 @@ def train(
 ) -> MolVAE:
     """Learn a latent space from molecules.
 
+    A run folder gets a state point every 500 steps and at the end of each epoch, from which
+    `resume` goes on after any end, to the same weights.
+
     Args:
         source: A CSV or TSV file, a DataFrame, or SMILES.
         output: The run folder to write: the model, the log, the reject file, the account.
@@ -87,43 +92,106 @@ def train(
 
     Returns:
         The model with its best weights. ``model.record`` tells how training went; its ``ending``
-        is "interrupted" after a Ctrl-C.
+        is "interrupted" after a Ctrl-C or SIGTERM.
 
     Raises:
         UserError: For a table, setting or folder that can't be used.
-        TrainingError: When the loss isn't finite.
-        KeyboardInterrupt: After a Ctrl-C before the first look; nothing is written.
+        TrainingError: When the loss isn't finite; the last good state point stays.
+        KeyboardInterrupt: After a Ctrl-C before the first look, when there is no model yet.
     """
-    seed, flat, properties = checks.seed(seed), bool(flat), _names(properties)
-    shape, config = _split_settings(settings, seed)
-    sized(size, vocabulary_size=1, max_tokens=1, **shape)  # refused now, not after the chemistry
-    target_device = choose_device(device)
-    folder = None if output is None else _run_folder(Path(output), overwrite)
-    show = (lambda text: None) if quiet else display.note
-    preparation = prepare(
-        as_table(source),
-        column=smiles_column,
-        property_names=properties,
-        split_column=split_column,
-        held_out=held_out,
-        max_tokens=max_tokens,
-        flat=flat,
-        seed=seed,
-        workers=workers,
-    )
-    show(str(preparation.account))
-    learned = _learn(preparation, size, shape, config, target_device, folder, quiet)
-    if learned.outcome.best_step == 0:
-        raise KeyboardInterrupt  # before the first look there is nothing worth keeping
-    model = MolVAE(learned.checkpoint, workers=workers)
-    if folder is not None:
-        _write(folder, model, preparation, learned.outcome)
-        show(f"{_ENDINGS[learned.outcome.ending]} The model is in {folder / FILE_NAME}.")
-    if learned.outcome.ending != "interrupted":
-        _measure(model, preparation.corpus, seed)
+    call = {name: value for name, value in locals().items() if name not in ("source", "settings")}
+    _split_settings(settings, seed)
+    folder = None if output is None else RunFolder(output)
+    if folder is None:
+        return _train(source, None, {**call, **settings})
+    folder.check(overwrite=overwrite)
+    choose_device(device)
+    kept = source if isinstance(source, str | Path) else ""
+    path = str(kept) if str(kept) in ("", "-") else str(Path(kept).absolute())
+    return _train(source, folder, {**call, **settings, "properties": _names(properties)}, path)
+
+
+def resume(
+    output: str | Path, source: Source | None = None, *, quiet: bool = False, **settings: Any
+) -> MolVAE:
+    """Go on with a run that was interrupted, to the weights that it would have come to.
+
+    Args:
+        output: The run folder.
+        source: The molecules, when they weren't read from a file.
+        quiet: Show nothing on stderr.
+        settings: Numbers to change, such as ``learning_rate`` after a loss that wasn't finite;
+            then the weights are others.
+
+    Raises:
+        CheckpointError: When there is no run, or the molecules have changed.
+        OutputError: When another run writes in the folder.
+    """
+    folder = RunFolder(output)
+    call = folder.call()
+    path = call.pop("source")
+    if source is None and path in ("", "-"):
+        raise CheckpointError(f"The molecules of {output} came from no file. Give them again.")
+    if not folder.has_state and (folder.path / FILE_NAME).exists():
+        raise CheckpointError(f"The run in {output} has ended; there is nothing to go on with.")
+    known = {"learning_rate", "precision", "patience", "epochs", "steps", "max_minutes", "workers"}
+    for name in settings:
+        if name not in known:
+            raise SettingsError(f"{name!r} can't change within a run.{nearest(name, known)}")
+    given = path if source is None else source
+    return _train(given, folder, {**call, **settings, "quiet": quiet}, resumed=True)
+
+
+def _train(
+    source: Source,
+    folder: RunFolder | None,
+    call: Mapping[str, Any],
+    path: str = "",
+    *,
+    resumed: bool = False,
+) -> MolVAE:
+    """Train as the arguments of `train` say, in a folder of its own or in none."""
+    with contextlib.ExitStack() as owned:
         if folder is not None:
-            _write(folder, model, preparation, learned.outcome)
-    return model
+            owned.enter_context(folder.owned())
+        settings = {name: value for name, value in call.items() if name in SETTINGS}
+        seed, flat = checks.seed(call["seed"]), bool(call["flat"])
+        shape, config = _split_settings(settings, seed)
+        sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
+        show = (lambda text: None) if call["quiet"] else display.note
+        preparation = prepare(
+            as_table(source),
+            column=call["smiles_column"],
+            property_names=_names(call["properties"]),
+            split_column=call["split_column"],
+            held_out=call["held_out"],
+            max_tokens=call["max_tokens"],
+            flat=flat,
+            seed=seed,
+            workers=call["workers"],
+        )
+        show(str(preparation.account))
+        if folder is not None and not resumed:
+            folder.begin({**call, "output": None, "source": path})
+        device = choose_device(call["device"])
+        learned = _learn(
+            preparation, call["size"], shape, config, device, folder, bool(call["quiet"])
+        )
+        ending = learned.outcome.ending
+        if ending == "interrupted" and folder is not None:
+            show(f"Go on with `molvae train --resume {folder.path}`.")
+        if learned.outcome.best_step == 0:
+            raise KeyboardInterrupt  # before the first look there is no model worth keeping
+        model = MolVAE(learned.checkpoint, workers=call["workers"])
+        if folder is not None:
+            _write(folder.path, model, preparation, learned.outcome)
+            show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
+        if ending != "interrupted":
+            _measure(model, preparation.corpus, seed)
+            if folder is not None:
+                _write(folder.path, model, preparation, learned.outcome)
+                folder.drop_state()
+        return model
 
 
 @dataclass(frozen=True)
@@ -138,7 +206,7 @@ def _learn(
     shape: Mapping[str, Any],
     config: TrainingConfig,
     device: torch.device,
-    folder: Path | None,
+    folder: RunFolder | None,
     quiet: bool,
 ) -> _Learned:
     """Train a network on a corpus, and make a checkpoint of it."""
@@ -147,12 +215,19 @@ def _learn(
     network = SequenceVAE(_network_config(corpus, size, shape)).to(device)
     rows, watching = corpus.rows(TRAIN), corpus.rows(VALID)
     batch_size = config.batch_size_for(len(rows))
-    training = Batches(corpus, rows, batch_size, config.seed)
+    training = Batches(corpus, rows, batch_size, config.seed, config.corruption)
     watched = Batches(corpus, watching, batch_size, config.seed) if len(watching) else None
     if not quiet:
         display.note(_announcement(network, training, watched, scales))
-    with _Watcher(folder, quiet=quiet) as watcher:
-        outcome = fit(network, training, watched, config, watcher.watch())
+    fingerprint = corpus.fingerprint()
+    state = folder.state(fingerprint) if folder is not None and folder.has_state else None
+    with _Watcher(folder, fingerprint, quiet) as watcher:
+        if state is not None:
+            watcher.go_on(state)
+        try:
+            outcome = fit(network, training, watched, config, watcher.watch(), state)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{watcher.remedy()}") from None
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
     checkpoint = Checkpoint(
         network=network,
@@ -200,14 +275,6 @@ def _split_settings(
 def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
     """Property names; a single one may stand without a list."""
     return (properties,) if isinstance(properties, str) else tuple(properties)
-
-
-def _run_folder(folder: Path, overwrite: bool) -> Path:
-    if (folder / FILE_NAME).exists() and not overwrite:
-        raise OutputError(
-            f"{folder} holds a model already. Name another folder, or add --overwrite."
-        )
-    return files.check_folder(folder)
 
 
 def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
@@ -291,19 +358,22 @@ def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outco
     files.write_text(folder / RUN, json.dumps(facts, indent=2, allow_nan=False) + "\n")
 
 
-@dataclass
 class _Watcher(AbstractContextManager["_Watcher"]):
-    """Writes the log as training goes, and shows the progress.
+    """Writes log and state points as training goes, shows the progress, and hears signals.
 
-    The log has its name from the first look on; before, there is nothing to keep.
+    The first Ctrl-C or SIGTERM asks training to save and leave; a second Ctrl-C ends it at once.
     """
 
-    folder: Path | None
-    quiet: bool
+    def __init__(self, folder: RunFolder | None, fingerprint: str, quiet: bool) -> None:
+        self._folder, self._fingerprint, self._quiet = folder, fingerprint, quiet
+        self._asked, self._saved = False, 0
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._bar = None if self.quiet else display.bar(None, "steps", "train")
-        self._stream: TextIO | None = None
+        self._bar = None if self._quiet else display.bar(None, "steps", "train")
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._hear)
         return self
 
     def __exit__(
@@ -312,38 +382,64 @@ class _Watcher(AbstractContextManager["_Watcher"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         if self._bar is not None:
             self._bar.close()
-        if self._stream is not None:
-            self._stream.close()
 
     def watch(self) -> Watch:
         """What the loop calls."""
-        return Watch(on_step=self._step, on_look=self._look)
+        return Watch(
+            on_step=self._step,
+            on_look=self._look,
+            on_state=None if self._folder is None else self._save,
+            stop_asked=lambda: self._asked,
+        )
 
-    def _step(self, steps: int) -> None:
+    def go_on(self, state: State) -> None:
+        """Begin at a state point, and say so."""
+        self._saved = state.facts["outcome"]["steps"]
+        assert self._folder is not None
+        self._folder.cut_log(self._saved)
+        if not self._quiet:
+            display.note(f"Going on at step {self._saved:,}.")
+        if self._bar is not None:
+            self._bar.update(self._saved)
+        if state.facts["threads"] != torch.get_num_threads():
+            display.note(
+                f"The run was begun with {state.facts['threads']} threads and goes on with "
+                f"{torch.get_num_threads()}: its weights will differ in the last digits."
+            )
+
+    def remedy(self) -> str:
+        """Where to go on after an error, when there is a state point."""
+        if self._folder is None or not self._folder.has_state:
+            return ""
+        return (
+            f" The state at step {self._saved:,} is good: `molvae train --resume "
+            f"{self._folder.path} --learning-rate ...` goes on from it."
+        )
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def _save(self, state: State) -> None:
+        assert self._folder is not None
+        self._folder.save_state(state, self._fingerprint)
+        self._saved = state.facts["outcome"]["steps"]
+
+    def _step(self, step: int, steps: int) -> None:
         if self._bar is not None:
             self._bar.total = steps
             self._bar.update(1)
 
     def _look(self, progress: Progress) -> None:
-        if self.folder is not None:
-            self._log([_rounded(value) for value in dataclasses.astuple(progress)])
+        if self._folder is not None:
+            self._folder.log(progress)
         if self._bar is not None:
             self._bar.set_postfix_str(_line(progress), refresh=False)
-
-    def _log(self, row: list[str]) -> None:
-        if self._stream is None and self.folder is not None:
-            files.ensure_folder(self.folder)
-            self._stream = files.open_text(self.folder / LOG)
-            self._stream.write(",".join(field.name for field in fields(Progress)) + "\n")
-        if self._stream is not None:
-            self._stream.write(",".join(row) + "\n")
-            self._stream.flush()
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
 
 
 def _line(progress: Progress) -> str:

@@ -64,10 +64,17 @@ def test_rate_and_draw_are_counted_by_hand() -> None:
 def test_the_loss_is_a_mean_over_molecules_of_sums_in_nats() -> None:
     posterior = Normal(torch.zeros(2, 1), torch.ones(2, 1))
     loss = Loss(
-        torch.tensor([10.0, 20.0]), torch.tensor([1.0, 3.0]), torch.tensor([0.0, 4.0]), posterior
+        distortion=torch.tensor([10.0, 20.0]),
+        exact=torch.tensor([True, False]),
+        kl=torch.tensor([[1.0, 0.0], [2.0, 1.0]]),
+        property_error=torch.tensor([0.0, 4.0]),
+        posterior=posterior,
     )
+    assert loss.rate.tolist() == [1, 3]
     assert loss.total(beta=1.0).item() == 15 + 2 + 2
     assert loss.total(beta=0.1, property_weight=0.5).item() == pytest.approx(15 + 0.2 + 1)
+    # The dimensions have 1.5 and 0.5 nats; free bits of 1 count the second as 1.
+    assert loss.total(beta=1.0, free_bits=1.0).item() == 15 + 2.5 + 2
 
 
 def test_property_error_skips_blanks() -> None:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from molvae.cli import options
 from molvae.errors import SettingsError, nearest
 
 
 @click.command(short_help="Learn a latent space from a CSV of SMILES.")
-@click.argument("data", metavar="DATA.csv")
-@click.option("-o", "--output", required=True, metavar="FOLDER", help="Run folder to write.")
+@click.argument("data", metavar="DATA.csv", required=False)
+@click.option("-o", "--output", metavar="FOLDER", help="Run folder to write.")
+@click.option("--resume", "resumed", metavar="FOLDER", help="Go on with an interrupted run.")
 @options.smiles_column
 @click.option(
     "--property",
@@ -40,6 +42,18 @@ from molvae.errors import SettingsError, nearest
 @click.option("--max-minutes", type=float, help="Lay training out to end by then, if sooner.")
 @click.option("--beta", type=float, help="Weight of the KL in the objective.  [default: 0.1]")
 @click.option(
+    "--target-reconstruction",
+    type=float,
+    metavar="SHARE",
+    help="Hold this share of exact reconstructions, by moving beta.",
+)
+@click.option(
+    "--target-rate", type=float, metavar="NATS", help="Hold this KL a molecule, by moving beta."
+)
+@click.option(
+    "--corruption", type=float, metavar="SHARE", help="Of the encoder's input: learn to repair."
+)
+@click.option(
     "--batch-size", type=int, help="Molecules a step.  [default: 128, less for small data]"
 )
 @click.option("--learning-rate", type=float, help="Highest of the schedule.  [default: 0.002]")
@@ -61,8 +75,9 @@ from molvae.errors import SettingsError, nearest
 @click.option("--overwrite", is_flag=True, help="Replace the model in the run folder.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 def train(
-    data: str,
-    output: str,
+    data: str | None,
+    output: str | None,
+    resumed: str | None,
     properties: tuple[str, ...],
     flatten: bool,
     others: tuple[str, ...],
@@ -71,22 +86,31 @@ def train(
 ) -> None:
     """Learn a latent space from a CSV of SMILES.
 
-    The run folder gets the model (model.safetensors), the log (log.csv), the rows that could
-    not be used with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C
-    saves what there is.
+    The run folder gets the model (model.safetensors), the log (metrics.csv), the rows that could
+    not be used with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C and
+    SIGTERM save and leave; after any end, --resume goes on to the same weights.
 
     \b
     Example:
       molvae train data.csv -o runs/mine --property logp --max-minutes 8
     """
-    from molvae.run import SETTINGS
+    if (resumed is None) == (data is None) or (resumed is None) == (output is None):
+        raise click.UsageError("Name DATA.csv and -o FOLDER, or --resume FOLDER alone.")
+    from molvae.run import SETTINGS, resume
     from molvae.run import train as run
 
     settings = {name: value for name, value in given.items() if value is not None}
     if max_tokens is not None:
         settings["max_tokens"] = max_tokens
     settings.update(_assignment(text, SETTINGS) for text in others)
-    model = run(data, output, properties=properties, flat=flatten, **settings)
+    if resumed is not None:
+        asked = click.get_current_context().get_parameter_source
+        defaults = {name for name in given if asked(name) is not ParameterSource.COMMANDLINE}
+        changed = {name: value for name, value in settings.items() if name not in defaults}
+        model = resume(resumed, **changed)
+    else:
+        assert data is not None
+        model = run(data, output, properties=properties, flat=flatten, **settings)
     if model.record["outcome"]["ending"] == "interrupted":
         raise KeyboardInterrupt
     if not given["quiet"]:

@@ -19,25 +19,36 @@ class Loss:
 
     Attributes:
         distortion: -log p(x | z), summed over tokens and the end, in nats, (B,).
-        rate: KL(q(z | x) || p(z)), summed over dimensions, in nats, (B,).
+        exact: Whether greedy decoding of the drawn latent gives the string back, (B,) bool: it does
+            when each token is the likeliest behind those before it.
+        kl: KL(q(z | x) || p(z)) of each dimension, in nats, (B, D).
         property_error: Half the squared error in standard units, summed over the properties
             that have a value: the nats of a Gaussian of unit width, (B,).
         posterior: q(z | x), over (B, D).
     """
 
     distortion: Tensor
-    rate: Tensor
+    exact: Tensor
+    kl: Tensor
     property_error: Tensor
     posterior: Normal
 
-    def total(self, beta: float, property_weight: float = 1.0) -> Tensor:
+    @property
+    def rate(self) -> Tensor:
+        """KL(q(z | x) || p(z)), summed over dimensions, in nats, (B,)."""
+        return self.kl.sum(dim=-1)
+
+    def total(
+        self, beta: float | Tensor, property_weight: float = 1.0, free_bits: float = 0.0
+    ) -> Tensor:
         """Distortion + beta * rate + property_weight * property_error, averaged over molecules.
 
         At ``beta`` 1 and without properties it is the negative evidence lower bound; other
-        values are those of the beta-VAE (Higgins et al., 2017).
+        values are those of the beta-VAE (Higgins et al., 2017). A dimension whose mean KL is below
+        ``free_bits`` counts that many nats.
         """
-        per_molecule = self.distortion + beta * self.rate + property_weight * self.property_error
-        return per_molecule.mean()
+        rate = self.kl.mean(dim=0).clamp(min=free_bits).sum()
+        return self.distortion.mean() + beta * rate + property_weight * self.property_error.mean()
 
 
 def standard_normal(like: Tensor) -> Normal:
@@ -51,6 +62,7 @@ def evaluate_loss(
     lengths: Tensor,
     properties: Tensor,
     noise: Tensor,
+    inputs: tuple[Tensor, Tensor] | None = None,
 ) -> Loss:
     """Encode, draw one latent a molecule, decode, and compare.
 
@@ -60,19 +72,31 @@ def evaluate_loss(
         lengths: (B,).
         properties: In standard units, NaN for no value, (B, P).
         noise: Standard normal numbers for the draw, (B, D); zeros take the mean.
+        inputs: Token ids and lengths that the encoder reads in place of those.
     """
-    posterior = network.inference(token_ids, lengths)
+    posterior = network.inference(*(inputs or (token_ids, lengths)))
     latent = posterior.mean + posterior.stddev * noise
-    distortion = sequence_nats(network.generative(latent, token_ids), token_ids, lengths)
-    rate = kl_divergence(posterior, standard_normal(posterior.mean)).sum(dim=-1)
+    logits, targets = network.generative(latent, token_ids), _with_end(token_ids, lengths)
+    kl = kl_divergence(posterior, standard_normal(posterior.mean))
     known = ~properties.isnan()
     error = torch.where(known, network.predict(latent) - properties.nan_to_num(), 0.0)
-    return Loss(distortion, rate, 0.5 * error.square().sum(dim=-1), posterior)
+    return Loss(
+        distortion=sequence_nats(logits, token_ids, lengths),
+        exact=((logits.argmax(dim=-1) == targets) | (targets == PAD)).all(dim=1),
+        kl=kl,
+        property_error=0.5 * error.square().sum(dim=-1),
+        posterior=posterior,
+    )
+
+
+def _with_end(token_ids: Tensor, lengths: Tensor) -> Tensor:
+    """What the decoder has to write, the end included: (B, T) to (B, T + 1)."""
+    return F.pad(token_ids, (0, 1), value=PAD).scatter(1, lengths[:, None], EOS)
 
 
 def sequence_nats(logits: Tensor, token_ids: Tensor, lengths: Tensor) -> Tensor:
     """-log p of each string with its end: (B, T + 1, V) and (B, T) to (B,), in nats."""
-    targets = F.pad(token_ids, (0, 1), value=PAD).scatter(1, lengths[:, None], EOS)  # (B, T + 1)
+    targets = _with_end(token_ids, lengths)
     nats = F.cross_entropy(
         logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none"
     )

@@ -20,7 +20,15 @@ class TrainingConfig:
         batch_size: Molecules a step; by default 128, or less so that an epoch has ten steps.
         learning_rate: The highest of the schedule; it warms up, then falls to zero as a cosine.
         beta: Weight of the KL in ELBO units, reached after the warm-up.
-        beta_warmup: Share of the steps over which beta rises from 0.
+        beta_warmup: Share of the steps, or of each cycle, over which beta rises from 0.
+        beta_cycles: How often it does (Fu et al., 2019, arXiv:1903.10145).
+        free_bits: Nats of each dimension that cost nothing (Kingma et al., 2016,
+            arXiv:1606.04934).
+        target_reconstruction: Share of the training molecules that a draw from the posterior gives
+            back exactly; a controller moves beta so that it is held.
+        target_rate: KL in nats per molecule that is held instead.
+        corruption: Share of the encoder's input tokens that are exchanged, dropped or masked, while
+            the decoder writes the clean string; drawn anew for each molecule, up to twice that.
         property_weight: Weight of the property heads' error.
         weight_decay: Of AdamW.
         clip: Largest norm of the gradient.
@@ -28,6 +36,8 @@ class TrainingConfig:
         steps: Steps, in place of epochs.
         max_minutes: The schedule is laid out to end by then, if that is sooner.
         patience: Looks at the held-out molecules without gain before training stops.
+        state_every: Steps between state points; one more at the end of each epoch.
+        state_seconds: No two state points are closer in time.
         precision: bf16 or fp32 for the matrix products; auto measures which is faster.
         seed: Of everything random.
     """
@@ -36,6 +46,11 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     beta: float = 0.1
     beta_warmup: float = 0.1
+    beta_cycles: int = 1
+    free_bits: float = 0.0
+    target_reconstruction: float | None = None
+    target_rate: float | None = None
+    corruption: float = 0.0
     property_weight: float = 1.0
     weight_decay: float = 1e-4
     clip: float = 5.0
@@ -43,6 +58,8 @@ class TrainingConfig:
     steps: int | None = None
     max_minutes: float | None = None
     patience: int = 5
+    state_every: int = 500
+    state_seconds: float = 5.0
     precision: str = "auto"
     seed: int = 0
 
@@ -51,6 +68,15 @@ class TrainingConfig:
         require(self.learning_rate > 0, "learning_rate must be above 0.")
         require(self.beta >= 0, "beta can't be below 0.")
         require(0 <= self.beta_warmup <= 1, "beta_warmup is a share from 0 to 1.")
+        require(self.beta_cycles >= 1, "beta_cycles is 1 or more.")
+        require(self.free_bits >= 0, "free_bits can't be below 0.")
+        exact, rate = self.target_reconstruction, self.target_rate
+        require(exact is None or 0 < exact < 1, "target_reconstruction is a share between 0 and 1.")
+        require(rate is None or rate > 0, "target_rate must be above 0.")
+        require(exact is None or rate is None, "Give one target, of reconstruction or of the rate.")
+        require(0 <= self.corruption <= 0.5, "corruption is a share from 0 to 0.5.")
+        require(self.state_every >= 1, "state_every is 1 or more.")
+        require(self.state_seconds >= 0, "state_seconds can't be below 0.")
         require(self.property_weight >= 0, "property_weight can't be below 0.")
         require(self.weight_decay >= 0, "weight_decay can't be below 0.")
         require(self.clip > 0, "clip must be above 0.")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +17,11 @@ from molvae.corpus.batches import Batch, Batches
 from molvae.errors import TrainingError
 from molvae.network.objective import Loss, evaluate_loss
 from molvae.network.vae import SequenceVAE
+from molvae.training.balance import Balance
 from molvae.training.config import TrainingConfig
 from molvae.training.precision import MasterWeights, choose
 from molvae.training.schedule import Schedule
+from molvae.training.state import State, optimiser_tensors, prefixed, restore_optimiser
 
 LOOKS = 20
 """Looks at the held-out molecules over a planned run."""
@@ -34,6 +38,7 @@ class Progress:
         distortion: Nats per molecule, mean over the steps since the last look.
         rate: Nats per molecule, likewise.
         property_error: Likewise, see `Loss`.
+        exact: Share of the training molecules that greedy decoding gives back, likewise.
         beta: Of this step.
         learning_rate: Of this step.
         held_out_loss: The objective on the held-out molecules at the full beta; None without
@@ -48,6 +53,7 @@ class Progress:
     distortion: float
     rate: float
     property_error: float
+    exact: float
     beta: float
     learning_rate: float
     held_out_loss: float | None
@@ -81,35 +87,20 @@ class Outcome:
 
 
 @dataclass
-class _Running:
-    """Sums since the last look, kept on the device so that no step waits for it."""
-
-    sums: Tensor
-    steps: int = 0
-
-    def add(self, loss: Loss) -> None:
-        parts = (loss.distortion, loss.rate, loss.property_error)
-        self.sums += torch.stack([part.detach().mean() for part in parts])
-        self.steps += 1
-
-    def take(self) -> list[float]:
-        means: list[float] = (self.sums / max(1, self.steps)).tolist()
-        self.sums.zero_()
-        self.steps = 0
-        return means
-
-
-@dataclass
 class Watch:
-    """Who is told what happens.
+    """Who is told what happens, and who may end it.
 
     Attributes:
-        on_step: Called after each step with the number of steps planned.
+        on_step: Called after each step with the steps done and the steps planned.
         on_look: Called after each look at the held-out molecules.
+        on_state: Called with each state point; without it none is made.
+        stop_asked: Asked before each step whether to stop, save and leave.
     """
 
-    on_step: Callable[[int], None] = field(default=lambda steps: None)
+    on_step: Callable[[int, int], None] = field(default=lambda step, steps: None)
     on_look: Callable[[Progress], None] = field(default=lambda progress: None)
+    on_state: Callable[[State], None] | None = None
+    stop_asked: Callable[[], bool] = field(default=lambda: False)
 
 
 def fit(
@@ -118,11 +109,12 @@ def fit(
     held_out: Batches | None,
     config: TrainingConfig,
     watch: Watch | None = None,
+    state: State | None = None,
 ) -> Outcome:
     """Train a network in place, and leave it with the weights of the best look.
 
-    A KeyboardInterrupt ends training as a limit would: the best weights stay, and the
-    outcome says so.
+    Whoever goes on from a state point, on the same machine with as many threads, ends with the
+    weights, bit for bit, of the run that was never interrupted.
 
     Args:
         network: The fp32 network, on the device to train on.
@@ -130,22 +122,48 @@ def fit(
         held_out: Batches to choose the best weights by; without any, the last are kept.
         config: How.
         watch: Who is told.
+        state: Where to go on from.
 
     Raises:
-        TrainingError: When the loss isn't finite.
+        TrainingError: When the loss isn't finite. No state point holds such a step.
     """
-    run = _Run(network, training, held_out, config, watch or Watch())
-    try:
-        for batch in _forever(training):
-            if run.is_over():
-                break
-            run.step(batch)
-            if run.is_time_to_look():
-                run.look()
-        run.look_once_more()
-    except KeyboardInterrupt:
-        run.outcome.ending = "interrupted"
+    run = _Run(network, training, held_out, config, watch or Watch(), state)
+    if state is None:
+        run.save()
+    for batch in run.batches():
+        if run.is_over():
+            break
+        run.step(batch)
+        if run.is_time_to_look():
+            run.look()
+        if run.is_time_to_save():
+            run.save()
+    if run.outcome.ending == "interrupted":
+        run.save()
+    elif run.running.molecules:  # the last weights, if no look has seen them
+        run.look()
     return run.finish()
+
+
+class _Running:
+    """Sums over molecules since the last look, kept on the device so that no step waits for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.sums = torch.zeros(4, device=device)
+        self.molecules = 0
+
+    def add(self, loss: Loss) -> None:
+        parts = (loss.distortion, loss.rate, loss.property_error, loss.exact.float())
+        self.sums += torch.stack([part.detach().sum() for part in parts])
+        self.molecules += len(loss.distortion)
+
+    def means(self) -> list[float]:
+        found: list[float] = (self.sums / max(1, self.molecules)).tolist()
+        return found
+
+    def clear(self) -> None:
+        self.sums.zero_()
+        self.molecules = 0
 
 
 class _Run:
@@ -158,33 +176,49 @@ class _Run:
         held_out: Batches | None,
         config: TrainingConfig,
         watch: Watch,
+        state: State | None,
     ) -> None:
         self.network, self.training, self.held_out = network, training, held_out
         self.config, self.watch = config, watch
-        self.weights = MasterWeights(network, choose(config.precision, network.device))
+        precision = config.precision if state is None else state.facts["outcome"]["precision"]
+        self.weights = MasterWeights(network, choose(precision, network.device))
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.schedule = Schedule.plan(config, len(training))
+        self.balance = Balance(config, network.device)
         self.noise = torch.Generator().manual_seed(config.seed)
-        self.running = _Running(torch.zeros(3, device=network.device))
-        precision = "fp32" if self.weights.working is network else "bf16"
-        self.outcome = Outcome(precision=precision)
+        self.running = _Running(network.device)
+        kind = "fp32" if self.weights.working is network else "bf16"
+        self.outcome = Outcome(precision=kind)
         self.best: dict[str, Tensor] | None = None
         self.patience = config.patience
-        self.started = time.monotonic()
+        self.epoch, self.place = 0, 0
+        self.seconds_before, self.saved = 0.0, time.monotonic()
         torch.manual_seed(config.seed)  # for dropout
+        if state is not None:
+            self._restore(state)
+        self.started = time.monotonic()
         network.train()
 
+    def batches(self) -> Iterator[Batch]:
+        """The batches from the present place on, without end."""
+        while True:
+            yield from self.training.epoch(self.epoch, start=self.place)
+            self.epoch, self.place = self.epoch + 1, 0
+
     def seconds(self) -> float:
-        return time.monotonic() - self.started
+        """Time spent in the loop, that before a resumption included."""
+        return self.seconds_before + time.monotonic() - self.started
 
     def is_over(self) -> bool:
-        """Whether the plan is done, its time is up or the patience is out."""
+        """Whether the plan is done, its time is up, the patience is out, or somebody asked."""
         seconds = self.seconds()
         if self.outcome.steps >= self.schedule.steps:
             return True
-        if self.outcome.steps and self.schedule.out_of_time(seconds):
+        if self.watch.stop_asked():
+            self.outcome.ending = "interrupted"
+        elif self.outcome.steps and self.schedule.out_of_time(seconds):
             self.outcome.ending = "time"
         elif self.patience == 0:
             self.outcome.ending = "early stop"
@@ -193,42 +227,44 @@ class _Run:
 
     def step(self, batch: Batch) -> None:
         """Learn from a batch."""
-        outcome = self.outcome
+        outcome, config = self.outcome, self.config
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate(outcome.steps)
         loss = _loss(self.weights.working, batch, self.noise)
-        total = loss.total(self.schedule.beta(outcome.steps), self.config.property_weight)
+        beta = self.balance.beta(outcome.steps, self.schedule.steps)
+        total = loss.total(beta, config.property_weight, config.free_bits)
         total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.weights.collect_gradients()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.weights.spread_weights()
+        self.balance.learn(loss)
         self.running.add(loss)
         outcome.steps += 1
         outcome.molecules += len(batch.lengths)
         outcome.epochs = outcome.molecules / self.training.molecules
-        self.watch.on_step(self.schedule.steps)
+        self.place += 1
+        self.watch.on_step(outcome.steps, self.schedule.steps)
 
     def is_time_to_look(self) -> bool:
         step, steps = self.outcome.steps, self.schedule.steps
         return step % max(1, steps // LOOKS) == 0 or step == steps
 
-    def look_once_more(self) -> None:
-        """Look at the last weights, if no look has seen them."""
-        if self.running.steps:
-            self.look()
+    def is_time_to_save(self) -> bool:
+        due = self.outcome.steps % self.config.state_every == 0 or self.place == len(self.training)
+        return due and time.monotonic() - self.saved >= self.config.state_seconds
 
     def look(self) -> None:
         """Measure the held-out loss, tell, and keep the weights if they are the best."""
         outcome, step = self.outcome, self.outcome.steps - 1
-        learning_rate, beta = self.schedule.learning_rate(step), self.schedule.beta(step)
-        means = self.running.take()
-        _require_finite(means, outcome.steps, learning_rate)
+        means = self.running.means()
+        self._require_finite(means)
+        self.running.clear()
         held_out_loss = None
         if self.held_out is not None:
             held_out_loss = mean_loss(self.weights.working, self.held_out, self.config)
-            _require_finite([held_out_loss], outcome.steps, learning_rate)
+            self._require_finite([held_out_loss])
         self._keep_if_best(held_out_loss)
         seconds = self.seconds()
         self.watch.on_look(
@@ -239,13 +275,22 @@ class _Run:
                 distortion=means[0],
                 rate=means[1],
                 property_error=means[2],
-                beta=beta,
-                learning_rate=learning_rate,
+                exact=means[3],
+                beta=float(self.balance.beta(step, self.schedule.steps)),
+                learning_rate=self.schedule.learning_rate(step),
                 held_out_loss=held_out_loss,
                 molecules_per_second=outcome.molecules / seconds,
                 seconds=seconds,
             )
         )
+
+    def save(self) -> None:
+        """Make a state point, if somebody wants it."""
+        if self.watch.on_state is None:
+            return
+        self._require_finite(self.running.means())
+        self.watch.on_state(self._state())
+        self.saved = time.monotonic()
 
     def finish(self) -> Outcome:
         """Leave the network with its best weights."""
@@ -257,7 +302,9 @@ class _Run:
 
     def _keep_if_best(self, held_out_loss: float | None) -> None:
         before = self.outcome.held_out_loss
-        if held_out_loss is None:
+        # A controller moves beta, so losses of two looks don't compare: the last weights are kept.
+        if held_out_loss is None or self.balance.controls:
+            self.outcome.held_out_loss = held_out_loss
             self.outcome.best_step = self.outcome.steps
         elif before is None or held_out_loss < before:
             self.outcome.held_out_loss = held_out_loss
@@ -266,6 +313,64 @@ class _Run:
             self.patience = self.config.patience
         elif self.outcome.steps >= self.config.beta_warmup * self.schedule.steps:
             self.patience -= 1
+
+    def _state(self) -> State:
+        tensors = {
+            **prefixed("network.", self.network.state_dict()),
+            **prefixed("best.", self.best or {}),
+            **prefixed("optimiser.", optimiser_tensors(self.optimiser)),
+            **prefixed("balance.", self.balance.state()),
+            **prefixed("random.", self._random_states()),
+            **prefixed("running.", {"sums": self.running.sums}),
+        }
+        facts = {
+            "outcome": asdict(self.outcome),
+            "plan": {"steps": self.schedule.steps, "plans": self.schedule.plans},
+            "patience": self.patience,
+            "place": [self.epoch, self.place],
+            "running": self.running.molecules,
+            "seconds": self.seconds(),
+        }
+        return State(tensors, facts)
+
+    def _random_states(self) -> dict[str, Tensor]:
+        states = {"noise": self.noise.get_state(), "torch": torch.get_rng_state()}
+        if self.network.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.network.device)
+        return states
+
+    def _restore(self, state: State) -> None:
+        facts: Mapping[str, Any] = state.facts
+        self.network.load_state_dict(state.part("network."))
+        self.weights.spread_weights()
+        best = state.part("best.")
+        self.best = {name: one.to(self.network.device) for name, one in best.items()} or None
+        restore_optimiser(self.optimiser, state.part("optimiser."))
+        self.balance.restore(state.part("balance."))
+        self.noise.set_state(state.tensors["random.noise"])
+        torch.set_rng_state(state.tensors["random.torch"])
+        if "random.cuda" in state.tensors and self.network.device.type == "cuda":
+            torch.cuda.set_rng_state(state.tensors["random.cuda"], self.network.device)
+        self.running.sums += state.tensors["running.sums"].to(self.network.device)
+        self.running.molecules = facts["running"]
+        self.outcome = Outcome(**{**facts["outcome"], "ending": "complete"})
+        if self.config.max_minutes is not None:
+            self.schedule.steps, self.schedule.plans = (
+                facts["plan"]["steps"],
+                facts["plan"]["plans"],
+            )
+        self.patience = facts["patience"]
+        self.epoch, self.place = facts["place"]
+        self.seconds_before = facts["seconds"]
+
+    def _require_finite(self, values: list[float]) -> None:
+        if all(map(math.isfinite, values)):
+            return
+        rate = self.schedule.learning_rate(self.outcome.steps - 1)
+        raise TrainingError(
+            f"The loss is not finite at step {self.outcome.steps:,} (learning rate {rate:.2g}). "
+            "Train again with a smaller --learning-rate, or with --precision fp32."
+        )
 
 
 @torch.no_grad()
@@ -284,13 +389,6 @@ def mean_loss(network: SequenceVAE, batches: Batches, config: TrainingConfig) ->
     return total / batches.molecules
 
 
-def _forever(batches: Batches) -> Iterator[Batch]:
-    epoch = 0
-    while True:
-        yield from batches.epoch(epoch)
-        epoch += 1
-
-
 def _loss(network: SequenceVAE, batch: Batch, generator: torch.Generator) -> Loss:
     device = network.device
     noise = torch.randn(len(batch.lengths), network.config.latent_dim, generator=generator)
@@ -300,12 +398,10 @@ def _loss(network: SequenceVAE, batch: Batch, generator: torch.Generator) -> Los
         torch.from_numpy(batch.lengths).to(device, non_blocking=True),
         torch.from_numpy(batch.properties).to(device, non_blocking=True),
         noise.to(device, non_blocking=True),
+        batch.inputs and _moved(batch.inputs, device),
     )
 
 
-def _require_finite(means: list[float], step: int, learning_rate: float) -> None:
-    if not all(map(math.isfinite, means)):
-        raise TrainingError(
-            f"The loss is not finite at step {step:,} (learning rate {learning_rate:.2g}). "
-            "Train again with a smaller --learning-rate, or with --precision fp32."
-        )
+def _moved(inputs: tuple[np.ndarray, np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
+    token_ids, lengths = (torch.from_numpy(one).to(device, non_blocking=True) for one in inputs)
+    return token_ids, lengths

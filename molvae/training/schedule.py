@@ -1,4 +1,4 @@
-"""Learning rate and beta as functions of the step, and the plan that a clock makes of a run."""
+"""The learning rate as a function of the step, and the plan that a clock makes of a run."""
 
 from __future__ import annotations
 
@@ -60,8 +60,3 @@ class Schedule:
             return self.config.learning_rate * (step + 1) / warmup
         share = min(1.0, (step - warmup) / max(1, self.steps - warmup))
         return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-
-    def beta(self, step: int) -> float:
-        """Linear from 0 over the warm-up, then constant."""
-        warmup = self.config.beta_warmup * self.steps
-        return self.config.beta * min(1.0, (step + 1) / warmup) if warmup >= 1 else self.config.beta

@@ -1,0 +1,145 @@
+"""The run folder: what a training run keeps, and what another run may go on from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from molvae import files
+from molvae.checkpoint import FILE_NAME
+from molvae.errors import CheckpointError, OutputError
+from molvae.training import state as states
+from molvae.training.loop import Progress
+from molvae.training.state import State
+
+LOG, REJECTS, RUN, CALL = "metrics.csv", "rejects.csv", "run.json", "call.json"
+"""Names in a run folder, beside the model's and the state's."""
+
+_COLUMNS = [field.name for field in fields(Progress)]
+
+
+class RunFolder:
+    """A run folder.
+
+    Args:
+        path: Where it is; made when something is written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def check(self, *, overwrite: bool) -> None:
+        """Refuse a folder that can't be written in, or that holds a run, finished or not.
+
+        Raises:
+            OutputError: With the remedy.
+        """
+        if not overwrite and self.has_state:
+            raise OutputError(
+                f"{self.path} holds a run that hasn't ended. Go on with `molvae train --resume "
+                f"{self.path}`, or add --overwrite."
+            )
+        if not overwrite and (self.path / FILE_NAME).exists():
+            raise OutputError(
+                f"{self.path} holds a model already. Name another folder, or add --overwrite."
+            )
+        files.check_folder(self.path)
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep other runs out.
+
+        Raises:
+            OutputError: When another run writes in the folder.
+        """
+        with files.locked(self.path):
+            yield
+
+    def begin(self, call: Mapping[str, Any]) -> None:
+        """Forget an earlier run's progress, and write down what this one was asked for."""
+        for name in (LOG, states.FILE_NAME):
+            (self.path / name).unlink(missing_ok=True)
+        text = json.dumps(call, indent=2, default=lambda number: number.item())  # numpy's numbers
+        files.write_text(self.path / CALL, text + "\n")
+
+    def call(self) -> dict[str, Any]:
+        """What the run was asked for.
+
+        Raises:
+            CheckpointError: When there is no run.
+        """
+        try:
+            found: dict[str, Any] = json.loads((self.path / CALL).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise CheckpointError(
+                f"{self.path} holds no run to go on from. Train with `molvae train DATA.csv "
+                f"-o {self.path}`."
+            ) from None
+        return found
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a run hasn't ended here."""
+        return (self.path / states.FILE_NAME).exists()
+
+    def save_state(self, state: State, fingerprint: str) -> None:
+        """Write a state point in the place of the one before.
+
+        Raises:
+            OutputError: When the disk is full; the one before stays.
+        """
+        facts = {**state.facts, "data": fingerprint, "threads": torch.get_num_threads()}
+        states.save(replace(state, facts=facts), self.path / states.FILE_NAME)
+
+    def state(self, fingerprint: str) -> State:
+        """The last state point.
+
+        Raises:
+            CheckpointError: When it can't be read, or belongs to other molecules.
+        """
+        found = states.load(self.path / states.FILE_NAME)
+        if found.facts["data"] != fingerprint:
+            raise CheckpointError(
+                f"The molecules have changed since {self.path} was begun. Train anew with "
+                "--overwrite."
+            )
+        return found
+
+    def drop_state(self) -> None:
+        """The run has ended."""
+        (self.path / states.FILE_NAME).unlink(missing_ok=True)
+
+    def log(self, progress: Progress) -> None:
+        """Add a row to the log."""
+        path = self.path / LOG
+        fresh = not path.exists()
+        with files.open_text(path) as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            if fresh:
+                writer.writerow(_COLUMNS)
+            writer.writerow(map(_rounded, astuple(progress)))
+
+    def cut_log(self, step: int) -> None:
+        """Take what lies behind a step, or was written in part, out of the log."""
+        path = self.path / LOG
+        if not path.exists():
+            return
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+        files.write_text(path, text.getvalue())
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
