@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import copy
 import json
 import math
+import multiprocessing
 import platform
 import signal
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -20,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from molvae import display, files
+from molvae import display, errors, files
 from molvae import settings as checks
 from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
 from molvae.chem.identity import KnownMolecules
@@ -28,16 +30,25 @@ from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
-from molvae.errors import CheckpointError, SettingsError, TableError, TrainingError, nearest
+from molvae.errors import (
+    CheckpointError,
+    MolVAEError,
+    SettingsError,
+    TableError,
+    TrainingError,
+    nearest,
+)
 from molvae.folder import REJECTS, RUN, RunFolder
 from molvae.health import report
 from molvae.model import MolVAE, Source, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
 from molvae.settings import from_mapping
+from molvae.training import state as states
 from molvae.training.config import TrainingConfig
 from molvae.training.loop import Outcome, Progress, Watch, fit
-from molvae.training.state import State
+from molvae.training.state import State, prefixed
+from molvae.training.team import Team, launch
 
 _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
@@ -61,6 +72,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     workers: int | None = None,
+    processes: int = 1,
     overwrite: bool = False,
     quiet: bool = False,
     **settings: Any,
@@ -85,6 +97,7 @@ def train(
         seed: Of everything random.
         device: ``auto``, ``cpu``, ``cuda``...
         workers: Processes for chemistry; by default one a core.
+        processes: Processes that train together, each on its share of the cores, or on a GPU.
         overwrite: Replace the model in the run folder.
         quiet: Show nothing on stderr.
         settings: Single numbers over the defaults: any field of
@@ -158,7 +171,8 @@ def _train(
         seed, flat = checks.seed(call["seed"]), bool(call["flat"])
         shape, config = _split_settings(settings, seed)
         sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
-        show = (lambda text: None) if call["quiet"] else display.note
+        quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
+        show = (lambda text: None) if quiet else display.note
         preparation = prepare(
             as_table(source),
             column=call["smiles_column"],
@@ -174,9 +188,7 @@ def _train(
         if folder is not None and not resumed:
             folder.begin({**call, "output": None, "source": path})
         device = choose_device(call["device"])
-        learned = _learn(
-            preparation, call["size"], shape, config, device, folder, bool(call["quiet"])
-        )
+        learned = _learn(preparation, call["size"], shape, config, device, folder, processes, quiet)
         ending = learned.outcome.ending
         if ending == "interrupted" and folder is not None:
             show(f"Go on with `molvae train --resume {folder.path}`.")
@@ -207,27 +219,17 @@ def _learn(
     config: TrainingConfig,
     device: torch.device,
     folder: RunFolder | None,
+    processes: int,
     quiet: bool,
 ) -> _Learned:
     """Train a network on a corpus, and make a checkpoint of it."""
     corpus, scales = _standardised(preparation.corpus)
     torch.manual_seed(config.seed)
     network = SequenceVAE(_network_config(corpus, size, shape)).to(device)
-    rows, watching = corpus.rows(TRAIN), corpus.rows(VALID)
-    batch_size = config.batch_size_for(len(rows))
-    training = Batches(corpus, rows, batch_size, config.seed, config.corruption)
-    watched = Batches(corpus, watching, batch_size, config.seed) if len(watching) else None
+    course = _Course(network, corpus, config, None if folder is None else folder.path, quiet)
     if not quiet:
-        display.note(_announcement(network, training, watched, scales))
-    fingerprint = corpus.fingerprint()
-    state = folder.state(fingerprint) if folder is not None and folder.has_state else None
-    with _Watcher(folder, fingerprint, quiet) as watcher:
-        if state is not None:
-            watcher.go_on(state)
-        try:
-            outcome = fit(network, training, watched, config, watcher.watch(), state)
-        except TrainingError as error:
-            raise TrainingError(f"{error}{watcher.remedy()}") from None
+        display.note(_announcement(network, course.training(), course.held_out(), scales))
+    outcome = _run_course(course) if processes == 1 else _run_in_processes(course, processes)
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
     checkpoint = Checkpoint(
         network=network,
@@ -239,6 +241,99 @@ def _learn(
         record=_record(preparation, config, outcome),
     )
     return _Learned(checkpoint, outcome)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """All that a process needs to train."""
+
+    network: SequenceVAE
+    corpus: Corpus
+    config: TrainingConfig
+    folder: Path | None
+    quiet: bool
+
+    def training(self) -> Batches:
+        rows, config = self.corpus.rows(TRAIN), self.config
+        size = config.batch_size_for(len(rows))
+        return Batches(self.corpus, rows, size, config.seed, config.corruption)
+
+    def held_out(self) -> Batches | None:
+        rows, config = self.corpus.rows(VALID), self.config
+        size = config.batch_size_for(len(self.corpus.rows(TRAIN)))
+        return Batches(self.corpus, rows, size, config.seed) if len(rows) else None
+
+
+def _run_course(course: _Course) -> Outcome:
+    """Train the network of a course, alone or in a team."""
+    team = Team.present()
+    folder = None if course.folder is None else RunFolder(course.folder)
+    fingerprint = course.corpus.fingerprint()
+    state = folder.state(fingerprint) if folder is not None and folder.has_state else None
+    first = team.rank == 0
+    with _Watcher(folder if first else None, fingerprint, course.quiet or not first) as watcher:
+        if state is not None:
+            watcher.go_on(state)
+        try:
+            return fit(
+                course.network,
+                course.training(),
+                course.held_out(),
+                course.config,
+                watcher.watch(),
+                state,
+                team,
+            )
+        except TrainingError as error:
+            raise TrainingError(f"{error}{watcher.remedy()}") from None
+
+
+def _run_in_processes(course: _Course, processes: int) -> Outcome:
+    """Train the network of a course in processes of its own."""
+    with tempfile.TemporaryDirectory() as place, _Deaf():
+        launch(_send_result, processes, str(Path(place) / "meeting"), course, place)
+        result = states.load(Path(place) / states.FILE_NAME)
+    if "error" in result.facts:
+        kind, text = result.facts["error"]
+        raise getattr(errors, kind)(text)
+    course.network.load_state_dict(result.tensors)
+    course.network.eval()
+    return Outcome(**result.facts["outcome"])
+
+
+def _send_result(course: _Course, place: str) -> None:
+    """Train in a team; its first process leaves weights and outcome, or the error, in a file."""
+    # Sent to several processes, tensors lie in memory that all share: each needs its own.
+    course = replace(course, network=copy.deepcopy(course.network))
+    tensors: dict[str, torch.Tensor] = {}
+    try:
+        outcome = _run_course(course)
+        tensors = prefixed("", course.network.state_dict())
+        facts: dict[str, Any] = {"outcome": asdict(outcome)}
+    except MolVAEError as error:
+        facts = {"error": [type(error).__name__, str(error)]}
+    if Team.present().rank == 0 or "error" in facts:
+        states.save(State(tensors, facts), Path(place) / states.FILE_NAME)
+
+
+class _Deaf(AbstractContextManager["_Deaf"]):
+    """Leaves Ctrl-C to the processes that train, and hands SIGTERM on to them."""
+
+    def __enter__(self) -> Self:
+        self._handlers: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._hand_on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    @staticmethod
+    def _hand_on(number: int, frame: FrameType | None) -> None:
+        for child in multiprocessing.active_children():
+            child.terminate()
 
 
 def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
@@ -286,7 +381,7 @@ def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
     means = np.array([scale.mean for scale in scales])
     deviations = np.array([scale.deviation for scale in scales])
     standard = (corpus.properties - means) / deviations
-    return dataclasses.replace(corpus, properties=standard), scales
+    return replace(corpus, properties=standard), scales
 
 
 def _scale(name: str, values: np.ndarray) -> PropertyScale:

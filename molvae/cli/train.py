@@ -67,6 +67,13 @@ from molvae.errors import SettingsError, nearest
     metavar="NAME=VALUE",
     help="Any other number of the network or its training, such as decoder_hidden=768.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that train together: one a GPU, or a share of the cores each.",
+)
 @click.option("--max-tokens", type=int, help="Reject longer molecules.  [default: 120]")
 @options.flatten
 @options.seed

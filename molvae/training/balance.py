@@ -48,12 +48,12 @@ class Balance:
             return share * moved
         return share * self._config.beta
 
-    def learn(self, loss: Loss) -> None:
-        """Move beta after a step."""
-        if not self.controls:
-            return
-        seen = loss.rate if self._config.target_rate is not None else loss.exact
-        value = seen.detach().double().mean()
+    def seen(self, loss: Loss) -> Tensor:
+        """What is controlled, of each molecule, (B,)."""
+        return loss.rate if self._config.target_rate is not None else loss.exact.float()
+
+    def learn(self, value: Tensor) -> None:
+        """Move beta after a step that showed a mean of what is controlled."""
         known = torch.where(self._mean.isnan(), value, self._mean)
         self._mean = _MEMORY * known + (1 - _MEMORY) * value
         moved = self._log_beta + _GAIN * self._error()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from molvae.corpus.batches import Batch, Batches
 from molvae.errors import TrainingError
@@ -22,9 +22,14 @@ from molvae.training.config import TrainingConfig
 from molvae.training.precision import MasterWeights, choose
 from molvae.training.schedule import Schedule
 from molvae.training.state import State, optimiser_tensors, prefixed, restore_optimiser
+from molvae.training.team import Team
 
 LOOKS = 20
 """Looks at the held-out molecules over a planned run."""
+
+
+CONSULTATIONS = 10
+"""Steps between two questions of a team whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ def fit(
     config: TrainingConfig,
     watch: Watch | None = None,
     state: State | None = None,
+    team: Team | None = None,
 ) -> Outcome:
     """Train a network in place, and leave it with the weights of the best look.
 
@@ -121,13 +127,14 @@ def fit(
         training: Batches whose properties are in standard units.
         held_out: Batches to choose the best weights by; without any, the last are kept.
         config: How.
-        watch: Who is told.
+        watch: Who is told; in a team, state points and looks are told in its first process only.
         state: Where to go on from.
+        team: The processes that train together; each calls this with the same arguments.
 
     Raises:
         TrainingError: When the loss isn't finite. No state point holds such a step.
     """
-    run = _Run(network, training, held_out, config, watch or Watch(), state)
+    run = _Run(network, training, held_out, config, watch or Watch(), state, team or Team())
     if state is None:
         run.save()
     for batch in run.batches():
@@ -152,14 +159,18 @@ class _Running:
         self.sums = torch.zeros(4, device=device)
         self.molecules = 0
 
-    def add(self, loss: Loss) -> None:
+    def add(self, loss: Loss, counts: bool) -> None:
+        """Add the molecules of a step, if they are this process's own."""
+        if not counts:
+            return
         parts = (loss.distortion, loss.rate, loss.property_error, loss.exact.float())
         self.sums += torch.stack([part.detach().sum() for part in parts])
         self.molecules += len(loss.distortion)
 
-    def means(self) -> list[float]:
-        found: list[float] = (self.sums / max(1, self.molecules)).tolist()
-        return found
+    def means(self, team: Team) -> list[float]:
+        """The means over the molecules of the whole team."""
+        sums = team.sum(torch.cat([self.sums, self.sums.new_tensor([self.molecules])])).tolist()
+        return [one / max(1.0, sums[-1]) for one in sums[:-1]]
 
     def clear(self) -> None:
         self.sums.zero_()
@@ -177,11 +188,13 @@ class _Run:
         config: TrainingConfig,
         watch: Watch,
         state: State | None,
+        team: Team,
     ) -> None:
         self.network, self.training, self.held_out = network, training, held_out
-        self.config, self.watch = config, watch
+        self.config, self.watch, self.team = config, watch, team
         precision = config.precision if state is None else state.facts["outcome"]["precision"]
         self.weights = MasterWeights(network, choose(precision, network.device))
+        self.objective = team.wrap(_Objective(self.weights.working))
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -213,16 +226,18 @@ class _Run:
 
     def is_over(self) -> bool:
         """Whether the plan is done, its time is up, the patience is out, or somebody asked."""
-        seconds = self.seconds()
         if self.outcome.steps >= self.schedule.steps:
             return True
-        if self.watch.stop_asked():
-            self.outcome.ending = "interrupted"
-        elif self.outcome.steps and self.schedule.out_of_time(seconds):
-            self.outcome.ending = "time"
-        elif self.patience == 0:
+        if self.patience == 0:
             self.outcome.ending = "early stop"
-        self.schedule.settle(self.outcome.steps, seconds)
+        elif self.team.size == 1 or self.outcome.steps % CONSULTATIONS == 0:
+            # Clocks and signals differ between processes, so all go by the latest and the loudest.
+            asked, seconds = self.team.largest(self.watch.stop_asked(), self.seconds())
+            if asked:
+                self.outcome.ending = "interrupted"
+            elif self.outcome.steps and self.schedule.out_of_time(seconds):
+                self.outcome.ending = "time"
+            self.schedule.settle(self.outcome.steps, seconds)
         return self.outcome.ending != "complete"
 
     def step(self, batch: Batch) -> None:
@@ -230,17 +245,18 @@ class _Run:
         outcome, config = self.outcome, self.config
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate(outcome.steps)
-        loss = _loss(self.weights.working, batch, self.noise)
+        loss = self._loss(self.objective, batch, self.noise)
         beta = self.balance.beta(outcome.steps, self.schedule.steps)
         total = loss.total(beta, config.property_weight, config.free_bits)
-        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        (total * self.team.weight(len(batch.lengths))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.weights.collect_gradients()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.weights.spread_weights()
-        self.balance.learn(loss)
-        self.running.add(loss)
+        if self.balance.controls:
+            self.balance.learn(self._mean(self.balance.seen(loss), batch))
+        self.running.add(loss, self.team.weight(len(batch.lengths)) > 0)
         outcome.steps += 1
         outcome.molecules += len(batch.lengths)
         outcome.epochs = outcome.molecules / self.training.molecules
@@ -253,17 +269,20 @@ class _Run:
 
     def is_time_to_save(self) -> bool:
         due = self.outcome.steps % self.config.state_every == 0 or self.place == len(self.training)
-        return due and time.monotonic() - self.saved >= self.config.state_seconds
+        if not due:
+            return False
+        (since,) = self.team.largest(time.monotonic() - self.saved)
+        return since >= self.config.state_seconds
 
     def look(self) -> None:
         """Measure the held-out loss, tell, and keep the weights if they are the best."""
         outcome, step = self.outcome, self.outcome.steps - 1
-        means = self.running.means()
+        means = self.running.means(self.team)
         self._require_finite(means)
         self.running.clear()
         held_out_loss = None
         if self.held_out is not None:
-            held_out_loss = mean_loss(self.weights.working, self.held_out, self.config)
+            held_out_loss = self._held_out_loss(self.held_out)
             self._require_finite([held_out_loss])
         self._keep_if_best(held_out_loss)
         seconds = self.seconds()
@@ -286,10 +305,9 @@ class _Run:
 
     def save(self) -> None:
         """Make a state point, if somebody wants it."""
-        if self.watch.on_state is None:
-            return
-        self._require_finite(self.running.means())
-        self.watch.on_state(self._state())
+        self._require_finite(self.running.means(self.team))
+        if self.watch.on_state is not None:
+            self.watch.on_state(self._state())
         self.saved = time.monotonic()
 
     def finish(self) -> Outcome:
@@ -313,6 +331,42 @@ class _Run:
             self.patience = self.config.patience
         elif self.outcome.steps >= self.config.beta_warmup * self.schedule.steps:
             self.patience -= 1
+
+    def _loss(self, objective: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
+        """The loss on this process's rows of a batch."""
+        device = self.network.device
+        noise = torch.randn(len(batch.lengths), self.network.config.latent_dim, generator=generator)
+        part = self.team.part(batch)
+        rows = self.team.rows(len(batch.lengths)) if self.team.size > 1 else slice(None)
+        loss: Loss = objective(
+            *_moved((part.token_ids, part.lengths), device),
+            torch.from_numpy(part.properties).to(device, non_blocking=True),
+            noise[rows].to(device, non_blocking=True),
+            part.inputs and _moved(part.inputs, device),
+        )
+        return loss
+
+    @torch.no_grad()
+    def _held_out_loss(self, batches: Batches) -> float:
+        """The objective at the full beta over all batches, nats per molecule.
+
+        The latents are drawn with the same noise each time, so that two looks compare.
+        """
+        noise = torch.Generator().manual_seed(self.config.seed)
+        self.network.eval(), self.weights.working.eval()
+        objective, total = _Objective(self.weights.working), torch.zeros((), dtype=torch.float64)
+        for batch in batches.epoch(0):
+            loss = self._loss(objective, batch, noise)
+            mean = loss.total(self.config.beta, self.config.property_weight).double().cpu()
+            share = self.team.weight(len(batch.lengths)) / self.team.size
+            total += mean * share * len(batch.lengths)
+        self.network.train(), self.weights.working.train()
+        return float(self.team.sum(total)) / batches.molecules
+
+    def _mean(self, values: Tensor, batch: Batch) -> Tensor:
+        """The mean over a batch, of which this process has its rows."""
+        share = self.team.weight(len(batch.lengths)) / self.team.size
+        return self.team.sum(values.detach().double().mean() * share)
 
     def _state(self) -> State:
         tensors = {
@@ -373,33 +427,15 @@ class _Run:
         )
 
 
-@torch.no_grad()
-def mean_loss(network: SequenceVAE, batches: Batches, config: TrainingConfig) -> float:
-    """The objective at the full beta over all batches, nats per molecule.
+class _Objective(nn.Module):
+    """The loss as a module, so that a team's gradients are averaged while they are computed."""
 
-    The latents are drawn with the same noise each time, so that two looks compare.
-    """
-    noise = torch.Generator().manual_seed(config.seed)
-    network.eval()
-    total = 0.0
-    for batch in batches.epoch(0):
-        loss = _loss(network, batch, noise)
-        total += float(loss.total(config.beta, config.property_weight)) * len(batch.lengths)
-    network.train()
-    return total / batches.molecules
+    def __init__(self, network: SequenceVAE) -> None:
+        super().__init__()
+        self.network = network
 
-
-def _loss(network: SequenceVAE, batch: Batch, generator: torch.Generator) -> Loss:
-    device = network.device
-    noise = torch.randn(len(batch.lengths), network.config.latent_dim, generator=generator)
-    return evaluate_loss(
-        network,
-        torch.from_numpy(batch.token_ids).to(device, non_blocking=True),
-        torch.from_numpy(batch.lengths).to(device, non_blocking=True),
-        torch.from_numpy(batch.properties).to(device, non_blocking=True),
-        noise.to(device, non_blocking=True),
-        batch.inputs and _moved(batch.inputs, device),
-    )
+    def forward(self, *arguments: Any) -> Loss:
+        return evaluate_loss(self.network, *arguments)
 
 
 def _moved(inputs: tuple[np.ndarray, np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:

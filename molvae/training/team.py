@@ -1,0 +1,128 @@
+"""Processes that train one network together, through torch's DistributedDataParallel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from torch.multiprocessing.spawn import spawn
+from torch.nn.parallel import DistributedDataParallel
+
+from molvae.corpus.batches import Batch
+from molvae.parallel import available_cores
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a training run, or a single one.
+
+    Every process draws the same batches and works on its own rows of each, so that the averaged
+    gradients are those that one process would have.
+
+    Attributes:
+        rank: This process, from 0.
+        size: All of them.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def present(cls) -> Team:
+        """The team that this process is in: of `launch`, of torchrun, or of itself alone."""
+        if not distributed.is_available():
+            return cls()
+        if not distributed.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            distributed.init_process_group()
+        if not distributed.is_initialized():
+            return cls()
+        return cls(distributed.get_rank(), distributed.get_world_size())
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """A module whose gradients are averaged over the team."""
+        return module if self.size == 1 else DistributedDataParallel(module)
+
+    def rows(self, count: int) -> np.ndarray:
+        """This process's rows of so many; the first when there are too few for it."""
+        own = np.arange(self.rank, count, self.size)
+        return own if len(own) else np.zeros(1, dtype=np.int64)
+
+    def weight(self, count: int) -> float:
+        """What this process's mean over its rows counts beside those of the others."""
+        return len(range(self.rank, count, self.size)) * self.size / count
+
+    def part(self, batch: Batch) -> Batch:
+        """This process's rows of a batch."""
+        if self.size == 1:
+            return batch
+        rows = self.rows(len(batch.lengths))
+        inputs = batch.inputs and (batch.inputs[0][rows], batch.inputs[1][rows])
+        return replace(
+            batch,
+            token_ids=batch.token_ids[rows],
+            lengths=batch.lengths[rows],
+            properties=batch.properties[rows],
+            inputs=inputs,
+        )
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over the team, in each process."""
+        if self.size == 1:
+            return values
+        shared = values.to(_place(values.device))
+        distributed.all_reduce(shared)
+        return shared.to(values.device)
+
+    def largest(self, *values: float) -> list[float]:
+        """The largest over the team of each value, in each process."""
+        if self.size == 1:
+            return list(values)
+        shared = torch.tensor(values, dtype=torch.float64, device=_place(torch.device("cpu")))
+        distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
+        found: list[float] = shared.tolist()
+        return found
+
+
+def _place(device: torch.device) -> torch.device:
+    """Where the processes can exchange a tensor of a device."""
+    return torch.device("cuda") if distributed.get_backend() == "nccl" else device
+
+
+def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) -> None:
+    """Run a function in so many processes, which are a team; return when all have ended.
+
+    Args:
+        work: A function of a module, called as ``work(*arguments)`` in each process.
+        size: Processes.
+        meeting: The path of a file that isn't there, by which they find each other.
+        arguments: What can be pickled.
+    """
+    threads = max(1, available_cores() // size)
+    spawn(_join, (size, threads, meeting, work, arguments), size)  # type: ignore[no-untyped-call]
+
+
+def _join(
+    rank: int,
+    size: int,
+    threads: int,
+    meeting: str,
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    on_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= size
+    if on_gpus:
+        torch.cuda.set_device(rank)
+    else:
+        torch.set_num_threads(threads)
+    distributed.init_process_group(
+        "nccl" if on_gpus else "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size
+    )
+    try:
+        work(*arguments)
+    finally:
+        distributed.destroy_process_group()
