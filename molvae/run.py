@@ -117,7 +117,8 @@ def train(
     folder = None if output is None else RunFolder(output)
     if folder is None:
         return _train(source, None, {**call, **settings})
-    folder.check(overwrite=overwrite)
+    if Team.present().rank == 0:
+        folder.check(overwrite=overwrite)
     choose_device(device)
     kept = source if isinstance(source, str | Path) else ""
     path = str(kept) if str(kept) in ("", "-") else str(Path(kept).absolute())
@@ -165,14 +166,16 @@ def _train(
 ) -> MolVAE:
     """Train as the arguments of `train` say, in a folder of its own or in none."""
     with contextlib.ExitStack() as owned:
-        if folder is not None:
+        team = Team.present()
+        first = team.rank == 0
+        if folder is not None and first:
             owned.enter_context(folder.owned())
         settings = {name: value for name, value in call.items() if name in SETTINGS}
         seed, flat = checks.seed(call["seed"]), bool(call["flat"])
         shape, config = _split_settings(settings, seed)
         sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
-        show = (lambda text: None) if quiet else display.note
+        show = (lambda text: None) if quiet or not first else display.note
         preparation = prepare(
             as_table(source),
             column=call["smiles_column"],
@@ -185,8 +188,9 @@ def _train(
             workers=call["workers"],
         )
         show(str(preparation.account))
-        if folder is not None and not resumed:
+        if folder is not None and not resumed and first:
             folder.begin({**call, "output": None, "source": path})
+        team.meet()
         device = choose_device(call["device"])
         learned = _learn(preparation, call["size"], shape, config, device, folder, processes, quiet)
         ending = learned.outcome.ending
@@ -195,12 +199,12 @@ def _train(
         if learned.outcome.best_step == 0:
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
         model = MolVAE(learned.checkpoint, workers=call["workers"])
-        if folder is not None:
+        if folder is not None and first:
             _write(folder.path, model, preparation, learned.outcome)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
             _measure(model, preparation.corpus, seed)
-            if folder is not None:
+            if folder is not None and first:
                 _write(folder.path, model, preparation, learned.outcome)
                 folder.drop_state()
         return model
@@ -270,9 +274,10 @@ def _run_course(course: _Course) -> Outcome:
     folder = None if course.folder is None else RunFolder(course.folder)
     fingerprint = course.corpus.fingerprint()
     state = folder.state(fingerprint) if folder is not None and folder.has_state else None
+    team.meet()  # before one of them writes the first state point
     first = team.rank == 0
     with _Watcher(folder if first else None, fingerprint, course.quiet or not first) as watcher:
-        if state is not None:
+        if state is not None and first:
             watcher.go_on(state)
         try:
             return fit(

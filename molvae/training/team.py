@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -87,6 +88,10 @@ class Team:
         found: list[float] = shared.tolist()
         return found
 
+    def meet(self) -> None:
+        """Wait until all have come here."""
+        self.largest(0.0)
+
 
 def _place(device: torch.device) -> torch.device:
     """Where the processes can exchange a tensor of a device."""
@@ -122,7 +127,7 @@ def _join(
     distributed.init_process_group(
         "nccl" if on_gpus else "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size
     )
-    try:
-        work(*arguments)
-    finally:
-        distributed.destroy_process_group()
+    work(*arguments)
+    gc.collect()  # what still averages gradients must be gone before its connections are
+    distributed.barrier()  # and nobody hangs up on the others
+    distributed.destroy_process_group()
