@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 
 from molvae.errors import OutputError
 
+LOCK = ".lock"
+"""The file by which a folder is kept for one process."""
+
 
 @contextlib.contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -75,7 +78,7 @@ def locked(folder: Path) -> Iterator[None]:
         OutputError: When another process has it.
     """
     ensure_folder(folder)
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
     except Timeout:

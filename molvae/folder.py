@@ -40,8 +40,11 @@ class RunFolder:
         """Refuse a folder that can't be written in, or that holds a run, finished or not.
 
         Raises:
-            OutputError: With the remedy.
+            OutputError: With the remedy; also when another run writes in it.
         """
+        if (self.path / files.LOCK).exists():
+            with self.owned():
+                pass
         if not overwrite and self.has_state:
             raise OutputError(
                 f"{self.path} holds a run that hasn't ended. Go on with `molvae train --resume "

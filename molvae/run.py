@@ -168,8 +168,6 @@ def _train(
     with contextlib.ExitStack() as owned:
         team = Team.present()
         first = team.rank == 0
-        if folder is not None and first:
-            owned.enter_context(folder.owned())
         settings = {name: value for name, value in call.items() if name in SETTINGS}
         seed, flat = checks.seed(call["seed"]), bool(call["flat"])
         shape, config = _split_settings(settings, seed)
@@ -188,8 +186,10 @@ def _train(
             workers=call["workers"],
         )
         show(str(preparation.account))
-        if folder is not None and not resumed and first:
-            folder.begin({**call, "output": None, "source": path})
+        if folder is not None and first:  # made only now, when there is something to train on
+            owned.enter_context(folder.owned())
+            if not resumed:
+                folder.begin({**call, "output": None, "source": path})
         team.meet()
         device = choose_device(call["device"])
         learned = _learn(preparation, call["size"], shape, config, device, folder, processes, quiet)

@@ -194,7 +194,7 @@ def test_ctrl_c_saves_what_there_is_and_says_so(csv_file: Path, tmp_path: Path) 
     command = [sys.executable, "-c", code, "train", csv_file, "-o", folder, "--size", "small"]
     command += ["--steps", "2000", "--batch-size", "16", "--precision", "fp32", "--patience", "99"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    log = folder / "log.csv"
+    log = folder / "metrics.csv"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (log.exists() and log.read_text().count("\n") > 1):
         time.sleep(0.1)
