@@ -7,6 +7,7 @@ minutes of training, is called undertrained: more steps are what it lacks, not a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,9 +30,10 @@ class Limits:
     | `high_beta` | 0.2 | twice the default; at 0.3 reconstruction fell to a tenth at equal steps |
     | `still_falling` | 0.9 | of the steps: the held-out loss was lowest in the last tenth |
     | `few_epochs` | 1 | some training molecules were never seen |
-    | `gap_exact` | 0.2 | one molecule in five is known by heart only; noise at 100 is 0.1 |
+    | `gap_exact` | 0.2 | one molecule in five is known by heart only |
     | `gap_distortion` | 3 nats | held-out molecules are e^3 = 20 times less likely given their z |
-    | `low_novelty` | 0.5 | half of what is drawn was copied; published models are at .69 to .95 |
+    | `distortion_spread` | 10 nats | between molecules; a gap must pass two standard errors |
+    | `low_novelty` | 0.5 | only beside a gap: alone it shows a small chemical space just as well |
     """
 
     dead_rate: float = 1.0
@@ -45,6 +47,7 @@ class Limits:
     few_epochs: float = 1.0
     gap_exact: float = 0.2
     gap_distortion: float = 3.0
+    distortion_spread: float = 10.0
     low_novelty: float = 0.5
 
 
@@ -71,17 +74,22 @@ def collapsed(report: Report, training: Training) -> list[str]:
 def memorising(report: Report, training: Training) -> list[str]:
     """Signs that training molecules are known by heart."""
     back, fit = report.reconstruction, report.training
+    if fit is None:
+        return []
+    # Two standard errors: those of a share, 0.5 / sqrt(N) each at most, and of the distortion.
+    noise = 2 / math.sqrt(back.molecules)
     signs = []
-    if fit is not None and fit.exact_mean - back.exact_mean > LIMITS.gap_exact:
+    if fit.exact_mean - back.exact_mean > max(LIMITS.gap_exact, 0.5 * noise):
         signs.append(
             f"{fit.exact_mean:.0%} of training molecules come back, "
             f"{back.exact_mean:.0%} of held-out ones"
         )
-    if fit is not None and back.distortion - fit.distortion > LIMITS.gap_distortion:
+    gap = max(LIMITS.gap_distortion, LIMITS.distortion_spread * noise)
+    if back.distortion - fit.distortion > gap:
         signs.append(
             f"distortion of {fit.distortion:.1f} nats in training, {back.distortion:.1f} held out"
         )
-    if report.prior.validity > 0 and report.prior.novelty < LIMITS.low_novelty:
+    if signs and report.prior.validity > 0 and report.prior.novelty < LIMITS.low_novelty:
         signs.append(f"{report.prior.novelty:.0%} of what the prior gives is novel")
     return signs
 
