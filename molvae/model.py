@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from molvae import checkpoint as checkpoints
-from molvae import health
 from molvae.checkpoint import Checkpoint
 from molvae.chem.fingerprints import tanimoto
 from molvae.chem.molecules import canonical_many
@@ -21,6 +20,10 @@ from molvae.corpus.table import as_table, numbers, smiles_column
 from molvae.errors import SettingsError, TableError
 from molvae.guidance.objective import Objective
 from molvae.guidance.search import Search, optimize
+from molvae.health.measure import measure
+from molvae.health.reconstruction import TrainingFit
+from molvae.health.report import Report
+from molvae.health.training import Training
 from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.paths import MoleculePath, interpolate
 
@@ -192,6 +195,7 @@ class MolVAE:
             filters=filters,
             strict=strict,
             seed=seed,
+            head_r2=self._head_r2(),
             on_round=on_round,
         )
 
@@ -290,19 +294,32 @@ class MolVAE:
         )
         return rows.assign(seed=seed) if sample else rows
 
-    def report(
-        self, held_out: Source, *, column: str | None = None, seed: int = 0
-    ) -> health.Report:
+    def report(self, held_out: Source, *, column: str | None = None, seed: int = 0) -> Report:
         """Measure the latent space on molecules the model wasn't trained on.
 
-        Columns named as the model's heads are compared with what these predict.
+        Columns named as the model's heads are compared with what these predict. What was
+        measured on training molecules at the end of training is taken from the record.
         """
         table = as_table(held_out)
         smiles = table[smiles_column(table, column)].tolist()
         present = [name for name in self.property_names if name in table.columns]
         values = pd.DataFrame(numbers(table, present), columns=present)
         properties = values.reindex(columns=list(self.property_names)).to_numpy(dtype=float)
-        return health.report(self.codec, smiles, properties, self.checkpoint.known, seed=seed)
+        fit = (self.record.get("report") or {}).get("training")
+        return measure(
+            self.codec,
+            smiles,
+            properties,
+            self.checkpoint.known,
+            training=Training.of(self.checkpoint),
+            training_fit=None if fit is None else TrainingFit(**fit),
+            seed=seed,
+        )
+
+    def _head_r2(self) -> dict[str, float | None]:
+        """R2 of the heads on held-out molecules, of those that were measured."""
+        heads = (self.record.get("report") or {}).get("heads", [])
+        return {head["name"]: head["r2"] for head in heads}
 
 
 def _smiles(compounds: str | Iterable[str]) -> list[str]:

@@ -39,7 +39,8 @@ from molvae.errors import (
     nearest,
 )
 from molvae.folder import REJECTS, RUN, RunFolder
-from molvae.health import report
+from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
+from molvae.health.training import Training, spread
 from molvae.model import MolVAE, Source, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
@@ -347,8 +348,17 @@ def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
     if not len(rows):
         return
     smiles = [corpus.smiles[row] for row in rows]
-    known = model.checkpoint.known
-    measured = report(model.codec, smiles, corpus.properties[rows], known, seed=seed)
+    learned = corpus.rows(TRAIN)
+    seen = [corpus.smiles[row] for row in learned[spread(len(learned), TRAINING_MOLECULES)]]
+    measured = measure(
+        model.codec,
+        smiles,
+        corpus.properties[rows],
+        model.checkpoint.known,
+        training=Training.of(model.checkpoint),
+        training_fit=fit_of(model.codec, seen, seed=seed),
+        seed=seed,
+    )
     model.checkpoint.record["report"] = measured.as_dict()
 
 

@@ -12,7 +12,7 @@ from molvae.chem.molecules import canonical, parse
 from molvae.chem.properties import compute
 from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.errors import MoleculeError, SettingsError
-from molvae.health import report
+from molvae.health.measure import measure
 from molvae.latent.paths import lerp, slerp
 from molvae.metrics.basic import novelty, uniqueness, validity
 
@@ -231,7 +231,7 @@ def test_the_report_measures_what_the_verbs_show(
     (head,) = measured.heads
     predicted = model.codec.predict(model.encode(table).mean)[:, 0]
     assert head.mae == pytest.approx(np.abs(predicted - table["logp"]).mean())
-    blank = report(
+    blank = measure(
         model.codec,
         table["smiles"].tolist(),
         np.full((60, 1), np.nan),

@@ -30,6 +30,9 @@ def inspect(
 ) -> None:
     """What a model is, what it was trained on, and how well it does on held-out molecules.
 
+    The verdict says in a word whether the latent is healthy, collapsed, memorising,
+    over-regularised or undertrained, from which numbers, and what to change.
+
     \b
     Example:
       molvae inspect runs/mine
@@ -48,6 +51,8 @@ def inspect(
 
 def summary(model: MolVAE, report: dict[str, Any] | None = None) -> str:
     """A model in some lines, for people."""
+    from molvae.health.text import lines_of
+
     about = model.describe()
     report = report or about["report"]
     data, outcome = about["data"], about["outcome"]
@@ -64,37 +69,11 @@ def summary(model: MolVAE, report: dict[str, Any] | None = None) -> str:
     return "\n".join(
         lines
         + (
-            _measured(report)
+            lines_of(report)
             if report
             else ["not measured on held-out molecules; --data measures on molecules of yours"]
         )
     )
-
-
-def _measured(report: dict[str, Any]) -> list[str]:
-    back, prior = report["reconstruction"], report["prior"]
-    lines = [
-        f"on {back['molecules']:,} held-out molecules",
-        f"  exact reconstruction  {back['exact_mean']:.1%} from the mean, "
-        f"{back['exact_sampled']:.1%} from a draw",
-        f"  distortion and KL     {back['distortion']:.2f} and {back['rate']:.2f} nats a molecule",
-        f"  active units          {back['active_units']} of {back['latent_dim']}",
-    ]
-    lines += [
-        f"  head {head['name']:<16} R2 {_share(head['r2'])}, MAE {head['mae']:.3g}, "
-        f"{head['molecules']:,} values"
-        for head in report["heads"]
-    ]
-    return [
-        *lines,
-        f"on {prior['strings']:,} strings from the prior at temperature 1",
-        f"  strict {prior['strict_share']:.1%}, valid {prior['validity']:.1%}, "
-        f"unique {prior['uniqueness']:.1%}, novel {prior['novelty']:.1%}",
-    ]
-
-
-def _share(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _extras(symbols: list[str]) -> str:

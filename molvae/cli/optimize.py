@@ -100,6 +100,8 @@ def optimize(
             on_round=show,
         )
     write_table(found.table, output)
+    for note in found.notes:
+        display.note(note)
     good = found.table[found.table["novel"] & (found.table["objection"] == "")]
     display.note(
         f"{found.evaluations:,} molecules evaluated ({found.ending}); "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,6 +20,7 @@ from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.objective import Objective
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
+from molvae.guidance.trust import caution
 from molvae.latent.generation import draw
 
 METHODS = ("auto", "cma", "gradient")
@@ -44,11 +45,13 @@ class Search:
             filters say, empty when nothing), the usual properties, ``seed``.
         evaluations: Distinct valid molecules evaluated; what the budget counts.
         ending: "complete", "stalled" or "interrupted".
+        notes: What a reader should know, such as a head that is too weak to guide.
     """
 
     table: pd.DataFrame
     evaluations: int
     ending: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def optimize(
     filters: Sequence[str] = ("moses",),
     strict: bool = True,
     seed: int = 0,
+    head_r2: Mapping[str, float | None] | None = None,
     on_round: Callable[[int, float], None] = lambda evaluations, best: None,
 ) -> Search:
     """Search the latent space for molecules that do well.
@@ -125,6 +129,8 @@ def optimize(
         filters: Filters whose objection is named; they refuse nothing.
         strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
         seed: Of everything random.
+        head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
+            when the one that is used is too weak.
         on_round: Told the evaluations so far and the best value.
 
     Raises:
@@ -135,12 +141,11 @@ def optimize(
     objective.check(codec)
     for name in filters:
         known_filter(name)
+    method = _method(method, objective, codec)
     evaluations = Evaluations(codec, objective, budget, strict=strict)
     ending = "complete"
     try:
-        strategy = _strategy(
-            codec, objective, evaluations, _method(method, objective, codec), start, seed
-        )
+        strategy = _strategy(codec, objective, evaluations, method, start, seed)
         barren = 0
         while evaluations.left and barren < STALL:
             before = evaluations.left
@@ -153,7 +158,17 @@ def optimize(
     except KeyboardInterrupt:
         ending = "interrupted"
     table = _table(evaluations, objective, known, filters, seed)
-    return Search(table, len(evaluations.found), ending)
+    return Search(table, len(evaluations.found), ending, _notes(objective, method, head_r2 or {}))
+
+
+def _notes(
+    objective: Objective, method: str, head_r2: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """What to know of the head, where one guides the search or says the values."""
+    if objective.computed and method != "gradient":
+        return ()
+    note = caution(objective.name, head_r2)
+    return (note,) if note else ()
 
 
 def _method(method: str, objective: Objective, codec: Codec) -> str:

@@ -88,6 +88,24 @@ def mean_powers(
     return np.asarray(sums.numpy() / weights.sum())
 
 
+def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Tanimoto similarity of each fingerprint to the one in the same row.
+
+    Args:
+        one: Packed fingerprints, (N, bytes) uint8.
+        other: The same.
+
+    Returns:
+        (N,) float64, 0 to 1; 1 for two without any bit.
+
+    >>> paired(np.array([[0b1110], [0]], np.uint8), np.array([[0b0111], [0]], np.uint8))
+    array([0.5, 1. ])
+    """
+    shared = np.bitwise_count(one & other).sum(axis=1, dtype=np.int64)
+    either = np.bitwise_count(one | other).sum(axis=1, dtype=np.int64)
+    return np.asarray(np.where(either > 0, shared / np.maximum(either, 1), 1.0))
+
+
 def nearest_other(fingerprints: np.ndarray, *, device: str | torch.device = "cpu") -> np.ndarray:
     """The similarity of each fingerprint to the most similar other one, (N,) float32; N >= 2."""
     best = torch.zeros(len(fingerprints))
