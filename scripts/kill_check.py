@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+STATE = "state.safetensors"
 DATA = Path(__file__).resolve().parent.parent / "data" / "moses_sample.csv.gz"
 
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000, help="molecules to train on")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--longest", type=float, default=1.0, help="seconds from start to kill")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)
@@ -38,32 +40,25 @@ def main() -> None:
         options += ["--precision", arguments.precision, "-q"]
         options += ["--set", "state_every=1", "--set", "state_seconds=0"]
         begin = [sys.executable, "-m", "molvae", "train", str(data), *options, "-o"]
-        start = time.monotonic()
         subprocess.run([*begin, str(folder / "whole")], check=True)
-        whole_seconds = time.monotonic() - start
         killed = folder / "killed"
         resume = [sys.executable, "-m", "molvae", "train", "--resume", str(killed), "-q"]
         kills = writes = 0
         command = [*begin, str(killed)]
         while kills < arguments.kills:
             run = subprocess.Popen(command)
-            try:
-                run.wait(timeout=generator.uniform(0.3, 1.0) * whole_seconds / 2)
-            except subprocess.TimeoutExpired:
-                run.kill()
-                run.wait()
-                kills += 1
-                left = list(killed.glob(".*.state.safetensors"))
-                writes += bool(left)
-                for one in left:
-                    one.unlink()
-            else:
-                if run.returncode != 0:
-                    sys.exit(f"The run ended by itself with {run.returncode}.")
-                break
-            command = resume if (killed / "call.json").exists() else command
-        ended = kills < arguments.kills
-        if not ended:
+            wait_for_progress(killed / STATE, run)
+            time.sleep(generator.uniform(0, arguments.longest))
+            run.kill()
+            if run.wait() == 0:
+                break  # it was faster
+            kills += 1
+            left = list(killed.glob(f".*.{STATE}"))
+            writes += bool(left)
+            for one in left:
+                one.unlink()
+            command = resume
+        if (killed / STATE).exists():
             subprocess.run(resume, check=True)
         same = (killed / "model.safetensors").read_bytes() == (
             folder / "whole" / "model.safetensors"
@@ -71,6 +66,15 @@ def main() -> None:
     print(f"{kills} kills, {writes} of them inside the write of a state point")
     print("The models are the same, byte for byte." if same else "The models differ.")
     sys.exit(not same)
+
+
+def wait_for_progress(state: Path, run: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has written a state point, or has ended."""
+    before = state.stat().st_mtime_ns if state.exists() else 0
+    while run.poll() is None:
+        if state.exists() and state.stat().st_mtime_ns != before:
+            return
+        time.sleep(0.001)
 
 
 if __name__ == "__main__":

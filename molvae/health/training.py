@@ -33,11 +33,14 @@ class Training:
     def of(cls, checkpoint: Checkpoint) -> Training:
         """The facts in a checkpoint; one that was written by other code may lack some."""
         outcome: dict[str, Any] = checkpoint.record.get("outcome", {})
+        asked: dict[str, Any] = checkpoint.record.get("training", {})
+        # A controller keeps the last weights, whatever the held-out loss says.
+        controlled = asked.get("target_rate") or asked.get("target_reconstruction")
         return cls(
             steps=outcome.get("steps"),
-            best_step=outcome.get("best_step"),
+            best_step=None if controlled else outcome.get("best_step"),
             epochs=outcome.get("epochs"),
-            beta=checkpoint.record.get("training", {}).get("beta"),
+            beta=outcome.get("beta", asked.get("beta")),
             labels={scale.name: scale.count for scale in checkpoint.properties},
         )
 

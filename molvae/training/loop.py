@@ -76,6 +76,7 @@ class Outcome:
         molecules: Molecules seen.
         best_step: The step whose weights were kept.
         held_out_loss: The best held-out loss, nats per molecule; None without held-out molecules.
+        beta: At the last look.
         ending: "complete", "early stop", "time" or "interrupted".
         precision: "bf16" or "fp32".
         seconds: Wall-clock time of the loop.
@@ -86,6 +87,7 @@ class Outcome:
     molecules: int = 0
     best_step: int = 0
     held_out_loss: float | None = None
+    beta: float | None = None
     ending: str = "complete"
     precision: str = "fp32"
     seconds: float = 0.0
@@ -284,6 +286,7 @@ class _Run:
         if self.held_out is not None:
             held_out_loss = self._held_out_loss(self.held_out)
             self._require_finite([held_out_loss])
+        outcome.beta = float(self.balance.beta(step, self.schedule.steps))
         self._keep_if_best(held_out_loss)
         seconds = self.seconds()
         self.watch.on_look(
@@ -295,7 +298,7 @@ class _Run:
                 rate=means[1],
                 property_error=means[2],
                 exact=means[3],
-                beta=float(self.balance.beta(step, self.schedule.steps)),
+                beta=outcome.beta,
                 learning_rate=self.schedule.learning_rate(step),
                 held_out_loss=held_out_loss,
                 molecules_per_second=outcome.molecules / seconds,
