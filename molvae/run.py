@@ -74,6 +74,7 @@ def train(
     device: str = "auto",
     workers: int | None = None,
     processes: int = 1,
+    report: bool = True,
     overwrite: bool = False,
     quiet: bool = False,
     **settings: Any,
@@ -99,6 +100,7 @@ def train(
         device: ``auto``, ``cpu``, ``cuda``...
         workers: Processes for chemistry; by default one a core.
         processes: Processes that train together, each on its share of the cores, or on a GPU.
+        report: Measure the model on the held-out molecules when training has ended.
         overwrite: Replace the model in the run folder.
         quiet: Show nothing on stderr.
         settings: Single numbers over the defaults: any field of
@@ -204,7 +206,8 @@ def _train(
             _write(folder.path, model, preparation, learned.outcome)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
-            _measure(model, preparation.corpus, seed)
+            if call["report"]:
+                _measure(model, preparation.corpus, seed)
             if folder is not None and first:
                 _write(folder.path, model, preparation, learned.outcome)
                 folder.drop_state()

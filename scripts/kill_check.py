@@ -37,7 +37,7 @@ def main() -> None:
         rows = subprocess.run(["gzip", "-dc", str(DATA)], capture_output=True, check=True).stdout
         data.write_bytes(b"\n".join(rows.split(b"\n")[: arguments.rows + 1]) + b"\n")
         options = ["--size", "small", "--steps", str(arguments.steps), "--split-column", "split"]
-        options += ["--precision", arguments.precision, "-q"]
+        options += ["--precision", arguments.precision, "--no-report", "-q"]
         options += ["--set", "state_every=1", "--set", "state_seconds=0"]
         begin = [sys.executable, "-m", "molvae", "train", str(data), *options, "-o"]
         subprocess.run([*begin, str(folder / "whole")], check=True)

@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "state_seconds": 0,
     "properties": ["logp"],
     "split_column": "split",
+    "report": False,
     "quiet": True,
 }
 STATE = states.FILE_NAME
@@ -98,6 +99,7 @@ def test_a_killed_run_ends_in_the_same_weights(csv_file: Path, tmp_path: Path) -
     """kill -9 soon after the start and later, in processes of their own."""
     options = ["--size", "small", "--steps", "60", "--split-column", "split", "--batch-size", "16"]
     options += ["--precision", "fp32", "--set", "state_every=3", "--set", "state_seconds=0", "-q"]
+    options += ["--no-report"]
 
     def command(*arguments: object) -> list[str]:
         return [sys.executable, "-m", "molvae", "train", *map(str, arguments)]

@@ -50,6 +50,7 @@ def test_two_processes_train_as_one(csv_file: Path, tmp_path: Path) -> None:
             precision="fp32",
             target_rate=20.0,
             processes=processes,
+            report=False,
             quiet=True,
         )
     one, two = log_of(tmp_path / "1"), log_of(tmp_path / "2")
@@ -61,7 +62,7 @@ def test_two_processes_train_as_one(csv_file: Path, tmp_path: Path) -> None:
 
 def test_an_interrupted_team_goes_on(csv_file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "molvae", "train", str(csv_file), "-o", str(tmp_path / "run")]
-    command += ["--size", "small", "--steps", "20000", "--processes", "2"]
+    command += ["--size", "small", "--steps", "20000", "--processes", "2", "--no-report"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as run:
         deadline = time.monotonic() + 120
         while not RunFolder(tmp_path / "run").has_state and time.monotonic() < deadline:
@@ -85,6 +86,7 @@ def test_an_error_in_a_team_is_the_error_of_one(csv_file: Path, tmp_path: Path) 
             steps=40,
             learning_rate=1e30,
             processes=2,
+            report=False,
             quiet=True,
         )
     with pytest.raises(OutputError, match="--resume"):

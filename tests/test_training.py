@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_model_byte_for_byte(csv_file: Path, tmp_pa
             steps=12,
             seed=int(name == "other"),
             precision="fp32",
+            report=False,
             quiet=True,
         )
     one, two, other = (
@@ -254,6 +255,7 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
         steps=np.int64(2),
         learning_rate=np.float32(1e-3),
         latent_dim=np.int64(8),
+        report=False,
         quiet=True,
     )
     assert molvae.load(tmp_path / "run").latent_dim == model.latent_dim == 8

@@ -79,6 +79,7 @@ from molvae.errors import SettingsError, nearest
 @options.seed
 @options.device
 @options.workers
+@click.option("--report/--no-report", default=True, help="Measure the model at the end.")
 @click.option("--overwrite", is_flag=True, help="Replace the model in the run folder.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 def train(
