@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -141,19 +142,23 @@ def load_reference(
     """
     if isinstance(source, Reference):
         found = source
-    elif isinstance(source, str | Path) and str(source).endswith(SUFFIX):
+    elif isinstance(source, str | Path) and str(source).lower().endswith(SUFFIX):
         found = references.load(Path(source))
+        _tell_of_another_rdkit(found)
     else:
         found = reference(source, column=column, device=device, workers=workers)
+    if train is None:
+        return found
+    return replace(found, train=_training_set(train, column, choose_device(device), workers))
+
+
+def _tell_of_another_rdkit(found: Reference) -> None:
     here, built = version("rdkit"), found.versions["rdkit"]
     if built != here:
         display.note(
             f"The reference was built with RDKit {built}, this is {here}: where they spell a "
             "molecule differently, Novelty, hits, Frag and Scaf miss it."
         )
-    if train is None:
-        return found
-    return replace(found, train=_training_set(train, column, choose_device(device), workers))
 
 
 def _training_set(
@@ -193,7 +198,8 @@ def _told(table: pd.DataFrame) -> dict[str, Any]:
         if column.isin(["true", "false"]).all()
     }
     temperatures = pd.to_numeric(columns.get("temperature", pd.Series(dtype=str)), errors="coerce")
-    found = sorted(temperatures.dropna().unique().tolist())
+    finite = temperatures[np.isfinite(temperatures)]
+    found = sorted(finite.unique().tolist())
     return {
         "temperature": found[0] if len(found) == 1 else found or None,
         "strict_share": shares.get("strict"),

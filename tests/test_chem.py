@@ -131,6 +131,13 @@ def test_moses_molecules_pass_the_moses_filters(sample: pd.DataFrame) -> None:
     assert not any(objection(parse(one), ["moses"]) for one in sample["smiles"].head(60))
 
 
+@pytest.mark.parametrize("text", ["CC\u00e9", "CC\u200b", "CCO\x00", "C\u2261C"])
+def test_other_characters_than_ascii_are_no_smiles(text: str) -> None:
+    """RDKit would take what stands before them for the molecule."""
+    with pytest.raises(MoleculeError, match="ASCII"):
+        parse(text)
+
+
 def test_similarity() -> None:
     assert tanimoto("CCO", "OCC") == 1
     assert 0 < tanimoto("CCO", "CCN") < 1

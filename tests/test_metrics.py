@@ -128,6 +128,7 @@ def test_the_training_set_against_itself_is_not_novel(
     assert found["FCD score"] == pytest.approx(1, abs=1e-4)  # features are kept in half precision
     ratio = next(one for one in found.measures if one.name == "hit ratio")
     assert ratio.value == 2400.5 / 0.5
+    assert ratio.note.startswith("± 9.6e+03")  # who has seen none knows little
     assert ratio.note.endswith("training molecules are replayed")
 
 
@@ -364,10 +365,11 @@ def test_a_reference_of_a_newer_format_asks_for_an_update(
 
 
 def test_another_rdkit_is_told(
-    whole: references.Reference, test_set: list[str], capsys: pytest.CaptureFixture[str]
+    whole: references.Reference, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     older = replace(whole, versions={**whole.versions, "rdkit": "2020.03.1"})
-    evaluate(test_set[:5], older, device="cpu")
+    references.save(older, tmp_path / "older.safetensors")
+    load_reference(tmp_path / "older.safetensors")
     assert "built with RDKit 2020.03.1" in capsys.readouterr().err
 
 
@@ -495,6 +497,32 @@ def test_selected_molecules_are_called_so(
     assert facts["temperature"] == 1
 
 
+def test_a_sealed_file_that_is_no_whole_reference(
+    whole: references.Reference, tmp_path: Path
+) -> None:
+    path = tmp_path / "odd.safetensors"
+    references.save(whole, path)
+    content, arrays = sealed.read(path, references._REFERENCE)
+    arrays["test.fragments.counts"] = arrays["test.fragments.counts"][:-1]
+    sealed.write(path, references._REFERENCE, content, arrays)
+    with pytest.raises(TableError, match="no whole reference"):
+        load_reference(path)
+    sealed.write(path, references._REFERENCE, {"parts": {}}, {})
+    with pytest.raises(TableError, match="no whole reference"):
+        load_reference(path)
+
+
+def test_a_reference_takes_the_place_of_references_only(
+    cli, run_folder: Path, csv_file: Path
+) -> None:  # type: ignore[no-untyped-def]
+    model = run_folder / "model.safetensors"
+    before = model.read_bytes()
+    result = cli("reference", csv_file, "-o", model)
+    assert result.exit_code == 2
+    assert "is a model of molvae, not a reference" in result.stderr
+    assert model.read_bytes() == before
+
+
 def test_a_text_called_temperature_is_no_temperature(test_set: list[str]) -> None:
     table = pd.DataFrame({"smiles": test_set[:3], "temperature": ["warm", "", "cold"]})
     assert evaluate(table, reference(test_set[:9], device="cpu"))["valid"] == 1
@@ -509,6 +537,9 @@ def test_a_text_called_temperature_is_no_temperature(test_set: list[str]) -> Non
         (["a.csv", "--reference", "r.csv", "--json", "x.txt"], "must end in .json"),
         (["a.csv", "--reference", "none.safetensors"], "No reference at none.safetensors"),
         (["a.csv", "--reference", "none.csv"], "No file none.csv"),
+        (["a.csv", "--reference", "r.csv", "-o", "r.csv"], "a file that is read"),
+        (["a.csv", "--reference", "r.csv", "--train", "t.csv", "-o", "t.csv"], "file that is read"),
+        (["-", "--reference", "-"], "only once"),
     ],
 )
 def test_bad_commands_end_in_one_line(

@@ -29,6 +29,8 @@ def murcko_scaffold(molecule: Molecule, *, min_rings: int = 2) -> str:
     >>> murcko_scaffold(parse("CCc1ccc(-c2ccncc2)cc1"))
     'c1ccc(-c2ccncc2)cc1'
     """
+    if molecule.GetRingInfo().NumRings() < min_rings:
+        return ""  # at once: of a long chain the scaffold would take seconds
     scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
     if scaffold.GetRingInfo().NumRings() < min_rings:
         return ""

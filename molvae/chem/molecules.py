@@ -34,6 +34,9 @@ def parse(smiles: str) -> Molecule:
         raise MoleculeError("empty")
     if len(text) > LONGEST_SMILES:
         raise MoleculeError(f"longer than {LONGEST_SMILES} characters")
+    if not text.isascii() or not text.isprintable():
+        # RDKit would read what stands before such a character, and say nothing.
+        raise MoleculeError("not a SMILES: it has characters that aren't ASCII")
     if text.split()[0] != text:
         raise MoleculeError("not a SMILES: it has white space in it")
     with rdBase.BlockLogs():

@@ -63,7 +63,7 @@ def evaluate(
     Example:
       molvae evaluate raw.csv --reference moses.safetensors --compare
     """
-    _check(generated, output, json_path)
+    _check(generated, (*generated, reference_path, train), output, json_path)
     from molvae import display
     from molvae.benchmark import evaluate as take_measures
     from molvae.benchmark import load_reference
@@ -86,7 +86,9 @@ def evaluate(
             )
     if output is not None:
         write_table(next(iter(evaluations.values())).molecules, output)
-    content = json.dumps({name: one.as_dict() for name, one in evaluations.items()}, indent=2)
+    content = json.dumps(
+        {name: one.as_dict() for name, one in evaluations.items()}, indent=2, allow_nan=False
+    )
     if json_path not in (None, "-"):
         files.write_text(Path(str(json_path)), content + "\n")
     others = published(found.name) if compare else []
@@ -105,8 +107,19 @@ def evaluate(
                _side_by_side(evaluations, others))  # fmt: skip
 
 
-def _check(generated: Sequence[str], output: str | None, json_path: str | None) -> None:
-    if len(set(generated)) < len(generated):
+def _check(
+    generated: Sequence[str],
+    read: Sequence[str | None],
+    output: str | None,
+    json_path: str | None,
+) -> None:
+    if read.count("-") > 1:
+        raise OutputError("Standard input can be read only once.")
+    sources = {Path(one).resolve() for one in read if one not in (None, "-")}
+    for target in (output, json_path):
+        if target not in (None, "-") and Path(str(target)).resolve() in sources:
+            raise OutputError(f"Can't write {target}: it is a file that is read. Name another.")
+    if len({Path(one).resolve() for one in generated}) < len(generated):
         raise OutputError("A file is named twice.")
     check_target(json_path, ".json")
     if output is None:
@@ -115,7 +128,7 @@ def _check(generated: Sequence[str], output: str | None, json_path: str | None) 
         raise OutputError("A row a molecule can be written for one file only.")
     if output == "-":
         raise OutputError("Standard output has the table. Name a file for the molecules.")
-    check_table(output, generated[0])
+    check_table(output)
 
 
 def _alone(evaluations: Mapping[str, Evaluation]) -> str:
@@ -169,6 +182,11 @@ def _side_by_side(
             if one.value is None:
                 missing.setdefault(one.note, []).append(one.name)
         lines += [f"{source}: {', '.join(lost)}: {why}" for why, lost in missing.items()]
+        lines += [
+            f"{source}: {one.name}: {one.note}"
+            for one in evaluation.measures
+            if one.value is not None and one.section == "copying" and one.note
+        ]
     if others:
         sources = ", ".join(sorted({one["source"] for one in others}))
         tests = ", ".join(sorted({f"{int(one['test_molecules']):,}" for one in others}))
@@ -191,7 +209,10 @@ def _temperature(evaluation: Evaluation) -> str:
     told = evaluation.facts["temperature"]
     if told is None:
         return ""
-    return ", ".join(f"{value:g}" for value in (told if isinstance(told, list) else [told]))
+    values = told if isinstance(told, list) else [told]
+    if len(values) > 3:
+        return f"{values[0]:g} to {values[-1]:g}"
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _number(value: float | None) -> str:
@@ -199,4 +220,6 @@ def _number(value: float | None) -> str:
         return "-"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"

@@ -70,6 +70,8 @@ def generate(
     Example:
       molvae generate -m runs/mine -n 1000 --seed 7 --filter moses -o molecules.csv
     """
+    if raw and filters:
+        raise click.UsageError("--raw keeps all that is drawn; a --filter would refuse some.")
     check_table(output)
     check_image(image)
     from molvae import display

@@ -8,6 +8,7 @@ import click
 
 from molvae.cli import options
 from molvae.cli.output import check_target
+from molvae.errors import OutputError
 
 
 @click.command(short_help="Describe the molecules that others are compared with.")
@@ -50,11 +51,15 @@ def reference(
       molvae reference test.csv --train train.csv -o mine.safetensors
       molvae reference all.csv --split-column split -o mine.safetensors
     """
+    if output == "-":
+        raise OutputError("A reference can't go to standard output. Name a file.")
     check_target(output, ".safetensors")
     from molvae import display
     from molvae.benchmark import reference as build
-    from molvae.metrics.reference import save
+    from molvae.metrics.reference import load, save
 
+    if Path(output).exists():
+        load(Path(output))  # which refuses a file of another kind
     built = build(
         test,
         scaffolds=scaffolds,

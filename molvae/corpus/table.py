@@ -163,6 +163,8 @@ def _read_text(source: str | Path) -> str:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise TableError(f"{source} is a damaged gzip file ({error}).") from None
+    if b"\0" in data[:1000] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        raise TableError(f"{source} is no table of text.")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -221,6 +221,15 @@ def load(path: Path) -> Reference:
         TableError: When there is none, or it is damaged, foreign or too new.
     """
     content, arrays = sealed.read(path, _REFERENCE)
+    try:
+        return _from_parts(path, content, arrays)
+    except (KeyError, ValueError, TypeError) as error:
+        raise TableError(f"{path} is no whole reference ({error}). Build it anew.") from None
+
+
+def _from_parts(
+    path: Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Reference:
     if content["format"] > FORMAT:
         raise TableError(
             f"{path} was written by molvae {content['versions']['molvae']}, which this "
@@ -233,7 +242,7 @@ def load(path: Path) -> Reference:
         test=_read_set("test.", arrays, usable),
         scaffolds=_read_set("scaffolds.", arrays, usable) if "scaffolds" in names else None,
         train=_read_train(arrays, usable) if "train" in names else None,
-        versions=content["versions"],
+        versions={"rdkit": content["versions"]["rdkit"], **content["versions"]},
     )
 
 

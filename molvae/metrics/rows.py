@@ -221,8 +221,10 @@ def _verdict(ratio: float, counts: Sequence[np.ndarray], chances: Sequence[int],
     and not over pairs. Honest counts fall to either side as the chances are; what is more than
     three standard errors away from that is called so.
     """
-    (train, test), squares = [one.sum() for one in counts], [(one**2).sum() for one in counts]
-    error = ratio * sqrt(squares[0] / max(1, train) ** 2 + squares[1] / max(1, test) ** 2)
+    train, test = sums = [int(one.sum()) for one in counts]
+    squares = [int((one**2).sum()) for one in counts]
+    relative = [max(1, s) / (n + 0.5) ** 2 for s, n in zip(squares, sums, strict=True)]
+    error = ratio * sqrt(sum(relative))
     honest = chances[0] / sum(chances)
     surplus = train - honest * (train + test)
     far = surplus > 3 * sqrt(sum(squares) * honest * (1 - honest))
@@ -343,7 +345,7 @@ ROWS: tuple[Row, ...] = (
         + FILTERS["moses"][1], _filters),
     Row("IntDiv", "molecules", "1 - mean similarity of all pairs",
         partial(_internal_diversity, power=1)),
-    Row("IntDiv2", "molecules", "the same with the root of the mean square",
+    Row("IntDiv2", "molecules", "the same with the root of the mean square of each molecule",
         partial(_internal_diversity, power=2)),
     *_against_test_sets(),
     *_wasserstein_rows(),
