@@ -31,7 +31,7 @@ from molvae.errors import (
 if TYPE_CHECKING:
     from molvae.benchmark import evaluate, load_reference, reference
     from molvae.model import MolVAE, load
-    from molvae.run import resume, train
+    from molvae.run.train import resume, train
 
 __version__ = "0.1.0"
 
@@ -60,8 +60,8 @@ _LAZY = {
     "load": "molvae.model",
     "load_reference": "molvae.benchmark",
     "reference": "molvae.benchmark",
-    "resume": "molvae.run",
-    "train": "molvae.run",
+    "resume": "molvae.run.train",
+    "train": "molvae.run.train",
 }
 
 

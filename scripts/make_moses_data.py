@@ -15,6 +15,7 @@ import argparse
 import gzip
 import io
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import pandas as pd
 
 from molvae import files
 from molvae.chem.molecules import canonical_many
-from molvae.chem.properties import compute_many
+from molvae.chem.properties import USUAL, compute_many
 from molvae.parallel import ordered
 
 WHEEL_SHA256 = "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34"
@@ -67,8 +68,13 @@ def sample(sets: dict[str, list[str]], seed: int) -> pd.DataFrame:
         chosen = generator.choice(len(sets[name]), count, replace=False)
         smiles = list(ordered(canonical_many, [sets[name][row] for row in sorted(chosen)]))
         table = pd.DataFrame({"smiles": smiles, "split": name})
-        parts.append(table.join(pd.DataFrame(ordered(compute_many, smiles)).round(4)))
+        parts.append(table.join(rounded_properties(smiles)))
     return pd.concat(parts, ignore_index=True)
+
+
+def rounded_properties(smiles: list[str], names: tuple[str, ...] = USUAL) -> pd.DataFrame:
+    """Properties of valid molecules, a column each, to four places."""
+    return pd.DataFrame(ordered(partial(compute_many, names=names), smiles)).round(4)
 
 
 def write(table: pd.DataFrame, target: Path) -> None:

@@ -21,7 +21,8 @@ import sys
 import time
 from pathlib import Path
 
-from make_moses_data import DATA, WHEEL_SHA256, read_sets
+from make_moses_data import DATA, read_sets
+from originals_environment import WORK, environment, moses_wheel
 
 from molvae import benchmark, files
 from molvae.chem.molecules import canonical_many
@@ -29,8 +30,6 @@ from molvae.chem.strings import decode, tokenise
 from molvae.metrics.evaluation import Evaluation
 from molvae.parallel import ordered
 
-ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / "runs" / "originals"
 NAMES = {
     "KL/BertzCT": "KL/bertz_ct",
     "KL/MolLogP": "KL/logp",
@@ -48,13 +47,11 @@ ALLOWED = {"FCD": 1e-4, "": 1e-6}
 def main() -> None:
     """Compare, and exit with 1 when a number differs by more than it may."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("wheel", type=Path, help="molsets-0.3.1-py3-none-any.whl")
+    parser.add_argument("wheel", type=moses_wheel, help="molsets-0.3.1-py3-none-any.whl")
     parser.add_argument("--reference", type=Path, default=DATA / "full" / "moses.safetensors")
     parser.add_argument("--count", type=int, nargs="+", default=[10_000, 30_000])
     parser.add_argument("--only", choices=["moses", "guacamol"], help="one of the originals")
     arguments = parser.parse_args()
-    if files.sha256(arguments.wheel) != WHEEL_SHA256:
-        parser.error(f"{arguments.wheel} is not the wheel of molsets 0.3.1")
     python = environment(arguments.wheel)
     sets = read_sets(arguments.wheel)
     if not (WORK / "train.txt").exists():
@@ -77,21 +74,6 @@ def main() -> None:
     print(f"\nPeak memory of one process, originals included: {peak:.2f} GB")
     print("All agree." if agree else "Some differ by more than they may.")
     sys.exit(not agree)
-
-
-def environment(wheel: Path) -> Path:
-    """The Python of an environment that holds the originals, made when it isn't there."""
-    python = WORK / "bin" / "python"
-    pins = ["-c", str(ROOT / "constraints.txt")]
-    if not (WORK / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(WORK)], check=True)
-        install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        needed = ["torch", "rdkit", "pandas", "scipy", "tqdm", "joblib", "matplotlib"]
-        subprocess.run([*install, *pins, *needed], check=True)
-        originals = [str(wheel), "guacamol==0.5.5", "fcd==1.2.2", "fcd_torch==1.0.7"]
-        subprocess.run([*install, "--no-deps", *originals], check=True)
-        files.write_text(WORK / "complete", "")
-    return python
 
 
 def mixture(sets: dict[str, list[str]], count: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molvae.chem.strings import DEFAULT_CONSTRAINTS
+from molvae.chem.strings import DEFAULT_CONSTRAINTS, decode
 from molvae.corpus.batches import Batches
-from molvae.corpus.corpus import encodable, prepare
+from molvae.corpus.corpus import Corpus, encodable, prepare
+from molvae.corpus.disguise import Disguise
 from molvae.corpus.splits import TEST, TRAIN, VALID
 from molvae.corpus.table import as_table, numbers, read_table, smiles_column
 from molvae.corpus.vocabulary import PAD, Vocabulary
 from molvae.errors import MolVAEError, TableError
+from molvae.training.feed import feed
 
 NASTY = (
     "﻿id;SMILES;pIC50;note\r\n"
@@ -225,3 +228,61 @@ def test_the_order_is_a_function_of_seed_and_epoch(sample: pd.DataFrame) -> None
 
     assert first(0, 0) == first(0, 0)
     assert len({first(0, 0), first(0, 1), first(1, 0)}) == 3
+
+
+def disguised(corpus: Corpus, corruption: float, random_order: float) -> Batches:
+    disguise = Disguise(corruption, random_order, corpus.vocabulary, DEFAULT_CONSTRAINTS)
+    return Batches(corpus, corpus.rows(TRAIN), 32, 3, disguise)
+
+
+def test_a_random_order_is_the_same_molecule(sample: pd.DataFrame) -> None:
+    corpus = prepare(as_table(sample)).corpus
+    clean, moved = disguised(corpus, 0, 0)[0, 0], disguised(corpus, 0, 1)[0, 0]
+    assert clean.inputs is None
+    assert moved.inputs is not None
+    np.testing.assert_array_equal(moved.token_ids, clean.token_ids)
+
+    def molecules(token_ids: np.ndarray) -> list[str]:
+        return [decode(corpus.vocabulary.tokens(row)).smiles for row in token_ids.tolist()]
+
+    read, lengths = moved.inputs
+    assert molecules(read) == molecules(clean.token_ids)
+    assert ((read != PAD).sum(axis=1) == lengths).all()
+    width = min(read.shape[1], clean.token_ids.shape[1])
+    assert (read[:, :width] != clean.token_ids[:, :width]).any(axis=1).mean() > 0.9
+    half = disguised(corpus, 0, 0.5)
+    same = [
+        np.array_equal(row[row != PAD], other[other != PAD])
+        for batch in half.epoch(0)
+        for row, other in zip(batch.inputs[0], batch.token_ids, strict=True)  # type: ignore[index]
+    ]
+    assert 0.4 < np.mean(same) < 0.65
+
+
+def test_an_order_with_an_unknown_symbol_is_not_taken() -> None:
+    corpus = prepare(as_table(["CCO", "CCCC"])).corpus  # written from the middle: a branch
+    (batch,) = disguised(corpus, 0, 1).epoch(0)
+    known = set(range(len(corpus.vocabulary)))
+    assert batch.inputs is not None
+    assert set(batch.inputs[0].ravel().tolist()) <= known
+
+
+def test_what_is_read_is_a_function_of_seed_epoch_and_place(sample: pd.DataFrame) -> None:
+    corpus = prepare(as_table(sample)).corpus
+
+    def read(*at: int) -> bytes:
+        batch = disguised(corpus, 0.1, 0.5)[at[0], at[1]]
+        assert batch.inputs is not None
+        return batch.inputs[0].tobytes()
+
+    assert read(0, 1) == read(0, 1)
+    assert len({read(0, 0), read(0, 1), read(1, 0)}) == 3
+
+
+def test_batches_made_ahead_are_the_same(sample: pd.DataFrame) -> None:
+    batches = disguised(prepare(as_table(sample)).corpus, 0.1, 0.5)
+    place = len(batches) - 2  # so that it goes on into the next epoch
+    here, ahead = (feed(batches, 0, place, workers) for workers in (0, 2))
+    for one, other in islice(zip(here, ahead, strict=False), 5):
+        np.testing.assert_array_equal(one.token_ids, other.token_ids)
+        np.testing.assert_array_equal(one.inputs[0], other.inputs[0])  # type: ignore[index]

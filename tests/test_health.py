@@ -17,6 +17,7 @@ from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.neighborhood import NOISES, same_pairs
 from molvae.health.prior import SHIFTED, PriorSample, measure_shifts
 from molvae.health.reconstruction import (
+    Aggregate,
     Reconstruction,
     TrainingFit,
     dimensions_for,
@@ -151,6 +152,8 @@ def a_report(
     training_exact: float = 0.95,
     training_distortion: float = 1.0,
     novelty: float = 1.0,
+    strict: float = 0.9,
+    mismatch: float = 2.0,
     molecules: int = 2000,
 ) -> Report:
     """A healthy report of a latent of 64, unless told otherwise."""
@@ -158,8 +161,9 @@ def a_report(
         Reconstruction(
             molecules, exact, exact / 2, distortion, shuffled, rate, (rate / 64,) * 64, active, 64
         ),
-        PriorSample(2048, 0.17, 1.0, 1.0, novelty),
+        PriorSample(2048, strict, 1.0, 1.0, novelty),
         training=TrainingFit(500, training_exact, training_distortion, rate),
+        aggregate=Aggregate(mismatch, 0.0, 0.5),
     )
 
 
@@ -179,6 +183,13 @@ VERDICTS = {
         FALLING,
         ["undertrained"],
     ),
+    "a living latent that the prior misses": (
+        a_report(strict=0.17, mismatch=25.0),
+        SETTLED,
+        ["healthy", "prior misses"],
+    ),
+    # Strict all the same: whatever lies far from N(0, I) does no harm.
+    "far, yet strict": (a_report(mismatch=25.0), SETTLED, ["healthy"]),
     "less than an epoch": (
         a_report(exact=0.7, training_exact=0.7),
         Training(steps=100, best_step=50, epochs=0.4),
@@ -223,13 +234,19 @@ def test_verdicts(case: str) -> None:
 
 def test_every_verdict_is_tried() -> None:
     tried = {name for _, _, names in VERDICTS.values() for name in names}
-    assert tried == {*RULES, "healthy"}
+    assert tried == {*RULES, "healthy", "prior misses"}
 
 
 def test_copies_are_named_beside_a_gap() -> None:
     (finding,) = judge(a_report(exact=0.6, novelty=0.2), SETTLED)
     assert "95% of training molecules come back, 60% of held-out ones" in finding.why
     assert "20% of what the prior gives is novel" in finding.why
+
+
+def test_what_the_prior_misses_is_told_in_numbers() -> None:
+    _, finding = judge(a_report(strict=0.17, mismatch=25.0), SETTLED)
+    assert finding.why == "17% of its strings needed no repair, the latents lie 25.0 nats from it"
+    assert "larger --beta" in finding.advice
 
 
 def test_a_large_beta_collapses_a_real_model(sample: pd.DataFrame) -> None:

@@ -67,7 +67,7 @@ def test_the_loss_is_a_mean_over_molecules_of_sums_in_nats() -> None:
         distortion=torch.tensor([10.0, 20.0]),
         exact=torch.tensor([True, False]),
         kl=torch.tensor([[1.0, 0.0], [2.0, 1.0]]),
-        property_error=torch.tensor([0.0, 4.0]),
+        error=torch.tensor([[0.0, 0.0], [2.0, 2.0]]),
         posterior=posterior,
     )
     assert loss.rate.tolist() == [1, 3]
@@ -82,11 +82,12 @@ def test_property_error_skips_blanks() -> None:
     ids, lengths = batch()
     blank = torch.full((3, 2), torch.nan)
     loss = evaluate_loss(network, ids, lengths, blank, torch.zeros(3, 5))
-    assert loss.property_error.tolist() == [0, 0, 0]
+    assert loss.property_error().tolist() == [0, 0, 0]
     values = blank.clone()
     values[1, 0] = network.predict(loss.posterior.mean)[1, 0].detach() + 2
     loss = evaluate_loss(network, ids, lengths, values, torch.zeros(3, 5))
-    assert loss.property_error.tolist() == pytest.approx([0, 2, 0])  # half of two squared
+    assert loss.property_error().tolist() == pytest.approx([0, 2, 0])  # half of two squared
+    assert loss.property_error(torch.tensor([3.0, 1.0])).tolist() == pytest.approx([0, 6, 0])
     loss.total(1.0).backward()
     assert all(
         torch.isfinite(one.grad).all() for one in network.parameters() if one.grad is not None

@@ -16,7 +16,7 @@ import pytest
 import molvae
 from molvae import files
 from molvae.errors import CheckpointError, OutputError, SettingsError, TrainingError
-from molvae.folder import RunFolder
+from molvae.run.folder import RunFolder
 from molvae.training import state as states
 
 SETTINGS: dict[str, Any] = {
@@ -62,8 +62,9 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
         {"precision": "fp32"},
         {"precision": "bf16", "dropout": 0.2},
         {"precision": "fp32", "target_reconstruction": 0.5, "corruption": 0.1},
+        {"precision": "fp32", "random_order": 0.5},
     ],
-    ids=["fp32", "bf16 and dropout", "controller and corruption"],
+    ids=["fp32", "bf16 and dropout", "controller and corruption", "random order"],
 )
 @pytest.mark.parametrize("steps", [1, 40])
 def test_an_interrupted_run_ends_in_the_same_weights(
@@ -237,10 +238,10 @@ def test_a_loss_that_is_not_finite_names_the_last_good_state(
 def test_a_log_that_was_cut_short_is_mended(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     log = tmp_path / "metrics.csv"
-    from molvae.training.loop import Progress
-
     for step in (3, 6, 9):
-        folder.log(Progress(step, 60, 0.1, 1.0, 2.0, 0.0, 0.5, 0.1, 1e-3, None, 5.0, 1.0))
-    log.write_text(log.read_text() + "12,60,0.")
+        folder.log({"step": step, "held_out_loss": None, "logp_r2": 0.5})
+    log.write_text(log.read_text() + "12,")
     folder.cut_log(6)
-    assert pd.read_csv(log)["step"].tolist() == [3, 6]
+    assert log.read_text() == "step,held_out_loss,logp_r2\n3,,0.5\n6,,0.5\n"
+    folder.cut_log(0)
+    assert not log.exists()

@@ -16,7 +16,7 @@ import pytest
 import molvae
 from molvae.corpus.batches import Batch
 from molvae.errors import OutputError, TrainingError
-from molvae.folder import RunFolder
+from molvae.run.folder import RunFolder
 from molvae.training.team import Team
 
 
@@ -30,51 +30,73 @@ def test_a_team_divides_every_batch(sample: pd.DataFrame) -> None:
     assert sorted(np.concatenate([part.lengths for part in parts])) == list(range(7))
     assert all((part.token_ids[:, 0] == 2 * part.lengths).all() for part in parts)
     # Averaged over the team, the means count as the molecules do.
-    means = [part.lengths.mean() * Team(rank, 3).weight(7) for rank, part in enumerate(parts)]
-    assert np.mean(means) == pytest.approx(batch.lengths.mean())
+    means = [part.lengths.mean() * Team(rank, 3).share(7) for rank, part in enumerate(parts)]
+    assert np.sum(means) == pytest.approx(batch.lengths.mean())
     lonely = Team(2, 3)
-    assert (lonely.rows(2).tolist(), lonely.weight(2)) == ([0], 0)
+    assert (lonely.rows(2).tolist(), lonely.share(2)) == ([0], 0)
 
 
 def test_two_processes_train_as_one(csv_file: Path, tmp_path: Path) -> None:
     """The last batch of an epoch has 12 molecules, so the parts of a team aren't always equal."""
-    for processes in (1, 2):
-        molvae.train(
-            csv_file,
-            tmp_path / str(processes),
-            properties=["logp"],
-            split_column="split",
-            size="small",
-            steps=40,
-            batch_size=23,
-            precision="fp32",
-            target_rate=20.0,
-            processes=processes,
-            report=False,
-            quiet=True,
-        )
-    one, two = log_of(tmp_path / "1"), log_of(tmp_path / "2")
+    options = ["--size", "small", "--steps", "200", "--batch-size", "23", "--precision", "fp32"]
+    options += ["--property", "logp", "--split-column", "split", "--target-rate", "20", "-q"]
+    options += ["--no-report"]
+    torchrun = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "molvae"]
+    for name, command in {
+        "one": ["molvae", "train"],
+        "two": ["molvae", "train", "--processes", "2"],
+        "torchrun": [*torchrun, "train"],
+    }.items():
+        command = [sys.executable, "-m", *command, str(csv_file), "-o", str(tmp_path / name)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run([*command, *options], check=True, env=environment)
+    one = log_of(tmp_path / "one")
     assert len(one) == 20
-    np.testing.assert_allclose(two, one, rtol=1e-4)
-    outcomes = [molvae.load(tmp_path / name).record["outcome"] for name in ("1", "2")]
-    assert outcomes[0]["molecules"] == outcomes[1]["molecules"] == 40 * 23 - 2 * 11
+    for name in ("two", "torchrun"):
+        np.testing.assert_allclose(log_of(tmp_path / name), one, rtol=1e-4, atol=1e-6)
+    molecules = [
+        molvae.load(tmp_path / name).record["outcome"]["molecules"]
+        for name in ("one", "two", "torchrun")
+    ]
+    assert set(molecules) == {200 * 23 - 11 * 11}  # eleven epochs, their last batches of 12
 
 
-def test_an_interrupted_team_goes_on(csv_file: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "molvae", "train", str(csv_file), "-o", str(tmp_path / "run")]
-    command += ["--size", "small", "--steps", "20000", "--processes", "2", "--no-report"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as run:
+def test_an_interrupted_team_ends_in_the_same_weights(csv_file: Path, tmp_path: Path) -> None:
+    options = ["--size", "small", "--steps", "300", "--batch-size", "16", "--processes", "2"]
+    options += ["--precision", "fp32", "--set", "dropout=0.2", "--no-report"]
+    options += ["--set", "state_every=5", "--set", "state_seconds=0"]
+    command = [sys.executable, "-m", "molvae", "train", str(csv_file), *options, "-o"]
+    subprocess.run([*command, str(tmp_path / "whole"), "-q"], check=True)
+    folder = RunFolder(tmp_path / "run")
+    with subprocess.Popen(
+        [*command, str(folder.path)], stderr=subprocess.PIPE, text=True, process_group=0
+    ) as run:
         deadline = time.monotonic() + 120
-        while not RunFolder(tmp_path / "run").has_state and time.monotonic() < deadline:
+        while not (folder.path / "metrics.csv").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
         _, told = run.communicate(timeout=60)
     assert run.returncode == 130, told
     assert "--resume" in told
     assert "Traceback" not in told
-    assert RunFolder(tmp_path / "run").has_state
-    model = molvae.resume(tmp_path / "run", steps=30, quiet=True)
-    assert model.record["outcome"]["steps"] >= 30
+    assert folder.has_state
+    molvae.resume(folder.path, quiet=True)
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
+    assert models[0] == models[1]
+
+
+def test_a_team_works_in_a_notebook(csv_file: Path) -> None:
+    """Where there is no file that other processes could run again."""
+    code = (
+        "import molvae\n"
+        f"model = molvae.train({str(csv_file)!r}, size='small', steps=3, processes=2, "
+        "report=False, quiet=True)\n"
+        "print(model.record['outcome']['steps'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-"], input=code, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "3\n"
 
 
 def test_an_error_in_a_team_is_the_error_of_one(csv_file: Path, tmp_path: Path) -> None:

@@ -11,20 +11,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import molvae
-from molvae.corpus.batches import Batches
+from molvae.corpus.batches import Batch, Batches
 from molvae.corpus.corpus import Corpus, prepare
 from molvae.corpus.splits import TRAIN, VALID
 from molvae.corpus.table import as_table
 from molvae.errors import OutputError, SettingsError, TableError, TrainingError
 from molvae.network.config import sized
 from molvae.network.vae import SequenceVAE
+from molvae.training import held_out
 from molvae.training.balance import Balance
 from molvae.training.config import TrainingConfig
-from molvae.training.loop import Progress, Watch, fit
+from molvae.training.held_out import HeadFit
+from molvae.training.loop import fit
 from molvae.training.precision import MasterWeights
+from molvae.training.progress import Progress, Watch
 from molvae.training.schedule import Schedule
+from molvae.training.state import State
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +104,12 @@ def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFram
     assert sorted(one.name for one in run_folder.iterdir()) == [
         ".lock",
         "call.json",
+        "curves.png",
         "metrics.csv",
         "model.safetensors",
         "rejects.csv",
         "run.json",
+        "tensorboard",
     ]
     log = pd.read_csv(run_folder / "metrics.csv")
     assert log["step"].iloc[-1] == 300
@@ -110,6 +117,63 @@ def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFram
     facts = json.loads((run_folder / "run.json").read_text())
     assert facts["data"]["rows"] == len(sample)
     assert facts["molecules_per_second"] > 0
+
+
+def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) -> None:
+    log = pd.read_csv(run_folder / "metrics.csv")
+    assert log["logp_r2"].iloc[-1] > log["logp_r2"].iloc[0]
+    assert log["logp_mae"].iloc[-1] < log["logp_mae"].iloc[0]
+    (head,) = model.record["report"]["heads"]
+    assert log["logp_mae"].iloc[-1] == pytest.approx(head["mae"], rel=0.3)  # a draw, a mean
+
+
+def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:
+    """Values 0 and 2, errors 1 and -1: errors explain as little as the mean does."""
+    sums = held_out._sums(
+        Batch(np.zeros((3, 1)), np.ones(3), np.array([[0.0], [2.0], [np.nan]])),
+        torch.tensor([[1.0], [-1.0], [0.0]]),
+    )
+    assert sums.flatten().tolist() == [2, 2, 4, 2, 2]
+    assert held_out._fit(*sums.flatten().tolist()) == HeadFit(r2=0.0, mae=1.0)
+    assert held_out._fit(0, 0, 0, 0, 0) == HeadFit(None, None)
+    assert held_out._fit(2, 2, 2, 1, 1) == HeadFit(None, 0.5)  # two equal values
+
+
+def test_few_labels_count_as_much_as_many(corpus: Corpus) -> None:
+    properties = np.zeros((len(corpus.smiles), 2))
+    properties[1::4, 0] = properties[2::4, 0] = properties[3::4, 0] = np.nan
+    labelled = replace(corpus, properties=properties, property_names=("few", "all"))
+    every = Batches(labelled, np.arange(len(corpus.smiles)), 8)
+    assert every.label_shares().tolist() == [0.25, 1.0]
+
+
+def test_tensorboard_gets_what_the_log_has(run_folder: Path) -> None:
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulators.EventAccumulator(str(run_folder / "tensorboard")).Reload()
+    log = pd.read_csv(run_folder / "metrics.csv")
+    assert set(events.Tags()["scalars"]) == set(log.columns) - {"step", "steps"}
+    shown = [(one.step, one.value) for one in events.Scalars("distortion")]
+    assert shown == pytest.approx(list(zip(log["step"], log["distortion"], strict=True)), rel=1e-4)
+
+
+def test_curves_are_a_picture(run_folder: Path) -> None:
+    with Image.open(run_folder / "curves.png") as picture:
+        assert picture.size == (1000, 700)
+        assert len(picture.convert("RGB").getcolors(10**6)) > 50
+
+
+def test_training_on_every_device(corpus: Corpus, device: str) -> None:
+    looks: list[Progress] = []
+    states: list[State] = []
+    config = TrainingConfig(steps=60, precision="fp32", target_rate=5.0, state_seconds=0)
+    watch = Watch(on_look=looks.append, on_state=states.append)
+    network = network_for(corpus).to(device)
+    fit(network, batches(corpus), batches(corpus, VALID), config, watch)
+    assert looks[-1].distortion < looks[0].distortion
+    again = network_for(corpus).to(device)
+    fit(again, batches(corpus), batches(corpus, VALID), config, state=states[0])
+    for one, other in zip(network.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_heads_learn_what_they_are_given(model: molvae.MolVAE, sample: pd.DataFrame) -> None:

@@ -81,6 +81,15 @@ def to_smiles(molecule: Molecule) -> str:
     return str(Chem.MolToSmiles(molecule))
 
 
+def randomised(molecule: Molecule, seed: int) -> str:
+    """A SMILES with the atoms in a random order, a function of the seed.
+
+    >>> canonical(randomised(parse("CCO"), 7))
+    'CCO'
+    """
+    return str(Chem.MolToRandomSmilesVect(molecule, 1, randomSeed=seed)[0])
+
+
 def without_stereo(smiles: str) -> str:
     """The canonical SMILES of a molecule without stereo marks and isotopes.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import selfies
 from rdkit import rdBase
 
-from molvae.chem.molecules import canonical, flatten, parse, to_smiles
+from molvae.chem.molecules import canonical, flatten, parse, randomised, to_smiles
 from molvae.errors import MoleculeError
 
 Constraints = Mapping[str, int]
@@ -148,6 +148,26 @@ def tokenise(smiles: str) -> tuple[str, ...]:
         return tuple(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
         raise MoleculeError(f"SELFIES can't write it: {_short(error)}") from None
+
+
+def reordered(
+    smiles: str, seed: int, constraints: Constraints = DEFAULT_CONSTRAINTS
+) -> tuple[str, ...]:
+    """The symbols of a molecule whose atoms are written in a random order.
+
+    Args:
+        smiles: Any SMILES.
+        seed: Which order, from 1 on.
+        constraints: What selfies may bond.
+
+    Returns:
+        No symbol when SELFIES can't write it in that order.
+    """
+    with constrained(constraints):
+        try:
+            return tokenise(randomised(parse(smiles), seed))
+        except MoleculeError:
+            return ()
 
 
 def _short(error: Exception) -> str:

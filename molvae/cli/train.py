@@ -54,6 +54,12 @@ from molvae.errors import SettingsError, nearest
     "--corruption", type=float, metavar="SHARE", help="Of the encoder's input: learn to repair."
 )
 @click.option(
+    "--random-order",
+    type=float,
+    metavar="SHARE",
+    help="Of the molecules the encoder reads with their atoms in a random order.",
+)
+@click.option(
     "--batch-size", type=int, help="Molecules a step.  [default: 128, less for small data]"
 )
 @click.option("--learning-rate", type=float, help="Highest of the schedule.  [default: 0.002]")
@@ -94,9 +100,10 @@ def train(
 ) -> None:
     """Learn a latent space from a CSV of SMILES.
 
-    The run folder gets the model (model.safetensors), the log (metrics.csv), the rows that could
-    not be used with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C and
-    SIGTERM save and leave; after any end, --resume goes on to the same weights.
+    The run folder gets the model (model.safetensors), the log (metrics.csv, its curves as
+    curves.png, and tensorboard/ where TensorBoard is installed), the rows that could not be used
+    with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C and SIGTERM save
+    and leave; after any end, --resume goes on to the same weights.
 
     \b
     Example:
@@ -104,8 +111,8 @@ def train(
     """
     if (resumed is None) == (data is None) or (resumed is None) == (output is None):
         raise click.UsageError("Name DATA.csv and -o FOLDER, or --resume FOLDER alone.")
-    from molvae.run import SETTINGS, resume
-    from molvae.run import train as run
+    from molvae.run.train import SETTINGS, resume
+    from molvae.run.train import train as run
 
     settings = {name: value for name, value in given.items() if value is not None}
     if max_tokens is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from molvae.corpus.corpus import Corpus
-from molvae.corpus.corruption import corrupted
+from molvae.corpus.disguise import Disguise
 from molvae.corpus.vocabulary import PAD
 
 
@@ -37,7 +37,7 @@ class Batches:
         rows: The rows to draw from, (M,).
         batch_size: Molecules a batch; the last of an epoch may be smaller.
         seed: Decides, with the number of the epoch, what stands together and in which order.
-        corruption: Mean share of the tokens that the encoder reads corrupted.
+        disguise: What the encoder reads in place of the strings.
     """
 
     def __init__(
@@ -46,11 +46,12 @@ class Batches:
         rows: np.ndarray,
         batch_size: int,
         seed: int = 0,
-        corruption: float = 0.0,
+        disguise: Disguise | None = None,
     ) -> None:
         self._corpus, self._rows, self._seed = corpus, rows, seed
-        self._corruption = corruption
+        self._disguise = disguise
         self._lengths = corpus.lengths()[rows]
+        self._ordered: tuple[int, np.ndarray, np.ndarray] | None = None
         self.batch_size = batch_size
 
     def __len__(self) -> int:
@@ -62,33 +63,44 @@ class Batches:
         """The number of molecules of an epoch."""
         return len(self._rows)
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, every molecule once, from a place in its order on."""
-        generator = np.random.default_rng([self._seed, number])
-        order = np.lexsort((generator.random(len(self._rows)), self._lengths))
-        firsts = generator.permutation(np.arange(0, len(order), self.batch_size))
-        for place, first in enumerate(firsts[start:].tolist(), start):
-            batch = self._batch(self._rows[order[first : first + self.batch_size]])
-            yield self._corrupted(batch, [self._seed, number, place])
+    @property
+    def costs_chemistry(self) -> bool:
+        """Whether a batch is dear enough to be made ahead, in another process."""
+        return self._disguise is not None and self._disguise.random_order > 0
 
-    def _corrupted(self, batch: Batch, seed: list[int]) -> Batch:
-        if not self._corruption:
-            return batch
-        generator = np.random.default_rng(seed)
-        strings = [row[:length] for row, length in zip(batch.token_ids, batch.lengths, strict=True)]
-        shares = generator.uniform(0, 2 * self._corruption, len(strings))
-        symbols = len(self._corpus.vocabulary)
-        changed = [
-            corrupted(one, share, symbols, generator)
-            for one, share in zip(strings, shares, strict=True)
-        ]
-        return replace(batch, inputs=(pad(changed), np.array([len(one) for one in changed])))
+    def label_shares(self) -> np.ndarray:
+        """The share of the molecules that have a value of each property, (P,)."""
+        shares: np.ndarray = (~np.isnan(self._corpus.properties[self._rows])).mean(axis=0)
+        return shares
 
-    def _batch(self, rows: np.ndarray) -> Batch:
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch: every molecule once."""
+        return (self[number, place] for place in range(len(self)))
+
+    def __getitem__(self, at: tuple[int, int]) -> Batch:
+        """The batch at a place of an epoch, both counted from 0."""
+        epoch, place = at
+        order, firsts = self._order(epoch)
+        first = firsts[place]
+        rows = self._rows[order[first : first + self.batch_size]]
         starts, ends = self._corpus.offsets[rows], self._corpus.offsets[rows + 1]
-        properties = self._corpus.properties[rows].astype(np.float32)
         ids = [self._corpus.token_ids[start:end] for start, end in zip(starts, ends, strict=True)]
-        return Batch(pad(ids), ends - starts, properties)
+        inputs = None
+        if self._disguise:
+            smiles = [self._corpus.smiles[row] for row in rows]
+            read = self._disguise(smiles, ids, [self._seed, epoch, place])
+            inputs = pad(read), np.array([len(one) for one in read])
+        properties = self._corpus.properties[rows].astype(np.float32)
+        return Batch(pad(ids), ends - starts, properties, inputs)
+
+    def _order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The molecules of an epoch, (M,), and where in it each of its batches begins."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            generator = np.random.default_rng([self._seed, epoch])
+            order = np.lexsort((generator.random(len(self._rows)), self._lengths))
+            firsts = generator.permutation(np.arange(0, len(order), self.batch_size))
+            self._ordered = epoch, order, firsts
+        return self._ordered[1:]
 
 
 def pad(sequences: list[np.ndarray]) -> np.ndarray:

@@ -7,7 +7,7 @@ write: a section that isn't there has no lines.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,10 @@ def lines_of(report: Values) -> list[str]:
         *_verdict(report),
         f"on {report['reconstruction']['molecules']:,} held-out molecules",
         *_reconstruction(report["reconstruction"]),
-        *_training(report),
-        *_aggregate(report),
+        *_section(report, "training"),
+        *_section(report, "aggregate"),
         *_heads(report),
-        *_agreement(report),
+        *_section(report, "agreement"),
         *_falloff(report),
         *_prior(report["prior"]),
         *_shifts(report),
@@ -73,30 +73,36 @@ def _reconstruction(back: Values) -> list[str]:
     return [*lines, _line("active units", f"{back['active_units']} of {back['latent_dim']}")]
 
 
-def _training(report: Values) -> list[str]:
-    fit = report.get("training")
-    if not fit:
-        return []
-    return [
-        _line(
-            "in training",
+_SECTIONS: dict[str, tuple[str, Callable[[Values], str]]] = {
+    "training": (
+        "in training",
+        lambda fit: (
             f"{fit['exact_mean']:.1%} from the mean, distortion {fit['distortion']:.2f} nats, "
-            f"on {fit['molecules']:,} molecules",
-        )
-    ]
+            f"on {fit['molecules']:,} molecules"
+        ),
+    ),
+    "aggregate": (
+        "latents to N(0, I)",
+        lambda found: (
+            f"{found['kl']:.2f} nats, {found['kl_of_mean']:.2f} of them by the mean "
+            f"(chance alone: {found['floor']:.2f})"
+        ),
+    ),
+    "agreement": (
+        "ten decodes of one z",
+        lambda found: (
+            f"{found['held_out']:.1%} of pairs the same molecule; "
+            f"{found['prior']:.1%} for z of the prior"
+        ),
+    ),
+}
+"""Sections of a line: what it is called, and what it says."""
 
 
-def _aggregate(report: Values) -> list[str]:
-    aggregate = report.get("aggregate")
-    if not aggregate:
-        return []
-    return [
-        _line(
-            "latents to N(0, I)",
-            f"{aggregate['kl']:.2f} nats, {aggregate['kl_of_mean']:.2f} of them by the mean "
-            f"(chance alone: {aggregate['floor']:.2f})",
-        )
-    ]
+def _section(report: Values, key: str) -> list[str]:
+    name, say = _SECTIONS[key]
+    section = report.get(key)
+    return [_line(name, say(section))] if section else []
 
 
 def _heads(report: Values) -> list[str]:
@@ -108,19 +114,6 @@ def _heads(report: Values) -> list[str]:
         value = f"R2 {r2}, MAE {head['mae']:.3g}, {head['molecules']:,} values{labels}{weak}"
         lines.append(f"  head {head['name']:<16} {value}")
     return lines
-
-
-def _agreement(report: Values) -> list[str]:
-    agreement = report.get("agreement")
-    if not agreement:
-        return []
-    return [
-        _line(
-            "ten decodes of one z",
-            f"{agreement['held_out']:.1%} of pairs the same molecule; "
-            f"{agreement['prior']:.1%} for z of the prior",
-        )
-    ]
 
 
 def _falloff(report: Values) -> list[str]:

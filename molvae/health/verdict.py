@@ -3,6 +3,7 @@
 Each rule is a few comparisons with a limit of one table. Several may hold; the first that does
 is the headline. A latent that is alive and gives back only a part of the molecules, as after some
 minutes of training, is called undertrained: more steps are what it lacks, not another setting.
+What the prior gives stands behind all that: it says nothing of the latents.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Limits:
     | `gap_distortion` | 3 nats | held-out molecules are e^3 = 20 times less likely given their z |
     | `distortion_spread` | 10 nats | between molecules; a gap must pass two standard errors |
     | `low_novelty` | 0.5 | only beside a gap: alone it shows a small chemical space just as well |
+    | `low_strict` | 0.5 | most strings of the prior had to be repaired, into odd molecules |
+    | `high_mismatch` | 5 nats | the latents fill one part in e^5 = 148 of the prior |
     """
 
     dead_rate: float = 1.0
@@ -49,6 +52,8 @@ class Limits:
     gap_distortion: float = 3.0
     distortion_spread: float = 10.0
     low_novelty: float = 0.5
+    low_strict: float = 0.5
+    high_mismatch: float = 5.0
 
 
 LIMITS = Limits()
@@ -127,6 +132,17 @@ def undertrained(report: Report, training: Training) -> list[str]:
     return [f"{exact:.0%} of held-out molecules come back", *signs] if signs else []
 
 
+def prior_misses(report: Report, training: Training) -> list[str]:
+    """Signs that N(0, I) isn't where the molecules are, however good their latents may be."""
+    signs = []
+    if report.prior.strict_share < LIMITS.low_strict:
+        signs.append(f"{report.prior.strict_share:.0%} of its strings needed no repair")
+    aggregate = report.aggregate
+    if signs and aggregate is not None and aggregate.kl - aggregate.floor > LIMITS.high_mismatch:
+        signs.append(f"the latents lie {aggregate.kl:.1f} nats from it")
+    return signs
+
+
 RULES: dict[str, tuple[Rule, str]] = {
     "collapsed": (
         collapsed,
@@ -142,6 +158,12 @@ RULES: dict[str, tuple[Rule, str]] = {
 }
 """Name to rule and advice, the gravest first: what a latent is when nothing of it can be used,
 then what spoils it, then what is only missing."""
+
+PRIOR_MISSES = "prior misses"
+ADVICE_ON_PRIOR = (
+    "Keep to strict draws and filter them, or train with a larger --beta, "
+    "which costs reconstruction."
+)
 
 HEALTHY = Finding("healthy", "no sign of anything else", "Use it.")
 
@@ -159,7 +181,9 @@ def judge(report: Report, training: Training) -> tuple[Finding, ...]:
         for name, (_, advice) in RULES.items()
         if signs[name]
     ]
-    return tuple(found) or (HEALTHY,)
+    prior = prior_misses(report, training)
+    about_prior = [Finding(PRIOR_MISSES, ", ".join(prior), ADVICE_ON_PRIOR)] if prior else []
+    return (*(found or [HEALTHY]), *about_prior)
 
 
 def _still_falling(training: Training) -> bool:

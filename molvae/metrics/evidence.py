@@ -55,6 +55,7 @@ class Evidence:
         self._device, self._workers = device, workers
         self.neighbors = cache(self._neighbors)
         self.close = cache(self._close)
+        self.train_moments = cache(self._train_moments)
 
     def against(self, name: str) -> ReferenceSet:
         """The reference set of a name that MOSES uses: ``Test`` or ``TestSF``."""
@@ -95,6 +96,9 @@ class Evidence:
         """The molecules whose similarity is looked at: of Test, TestSF or Train."""
         found = self.train.sample if name == "Train" else self.against(name).smiles
         return have(found, "molecules")
+
+    def _train_moments(self, count: int, start: int = 0) -> Moments:
+        return self.train.moments(count, start)
 
     def _neighbors(self, name: str) -> Neighbors:
         """The most similar molecule in a set, of each distinct one: Test, TestSF or Train."""

@@ -235,6 +235,8 @@ def _from_parts(
             f"{path} was written by molvae {content['versions']['molvae']}, which this "
             f"molvae {version('molvae')} can't read. Update molvae, or build it anew."
         )
+    if "rdkit" not in content["versions"]:
+        raise KeyError("rdkit")
     usable = {name for name, number in content["parts"].items() if PARTS.get(name) == number}
     names = {name.split(".", 1)[0] for name in arrays}
     return Reference(
@@ -242,7 +244,7 @@ def _from_parts(
         test=_read_set("test.", arrays, usable),
         scaffolds=_read_set("scaffolds.", arrays, usable) if "scaffolds" in names else None,
         train=_read_train(arrays, usable) if "train" in names else None,
-        versions={"rdkit": content["versions"]["rdkit"], **content["versions"]},
+        versions=content["versions"],
     )
 
 

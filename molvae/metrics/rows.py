@@ -71,13 +71,13 @@ def _fcd(evidence: Evidence, name: str) -> float:
 
 def _fcd_floor(evidence: Evidence, name: str) -> float:
     moments = have(evidence.against(name).moments, "chemnet")
-    return frechet_distance(evidence.train.moments(len(evidence.valid)), moments)
+    return frechet_distance(evidence.train_moments(len(evidence.valid)), moments)
 
 
 def _fcd_note(evidence: Evidence) -> str:
     size = f"{len(evidence.valid):,} molecules"
     try:
-        evidence.train.moments(len(evidence.valid))
+        evidence.train_moments(len(evidence.valid))
     except MeasureError as reason:
         return f"{size}; no floor: {reason}"
     return f"{size}; expected: as many training molecules"
@@ -121,13 +121,13 @@ def _fcd_score(evidence: Evidence) -> float:
     """GuacaMol's exp(-0.2 FCD) of as many generated as training molecules, at most 10,000."""
     count = _guacamol_size(evidence)
     generated = Moments.of(evidence.features[:count])
-    return exp(-0.2 * frechet_distance(generated, evidence.train.moments(count)))
+    return exp(-0.2 * frechet_distance(generated, evidence.train_moments(count)))
 
 
 def _fcd_score_floor(evidence: Evidence) -> float:
     count = _guacamol_size(evidence)
-    train = evidence.train
-    return exp(-0.2 * frechet_distance(train.moments(count, start=count), train.moments(count)))
+    others = evidence.train_moments(count, start=count)
+    return exp(-0.2 * frechet_distance(others, evidence.train_moments(count)))
 
 
 def _fcd_score_note(evidence: Evidence) -> str:

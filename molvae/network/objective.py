@@ -22,15 +22,14 @@ class Loss:
         exact: Whether greedy decoding of the drawn latent gives the string back, (B,) bool: it does
             when each token is the likeliest behind those before it.
         kl: KL(q(z | x) || p(z)) of each dimension, in nats, (B, D).
-        property_error: Half the squared error in standard units, summed over the properties
-            that have a value: the nats of a Gaussian of unit width, (B,).
+        error: Predicted minus true property in standard units, 0 where there is no value, (B, P).
         posterior: q(z | x), over (B, D).
     """
 
     distortion: Tensor
     exact: Tensor
     kl: Tensor
-    property_error: Tensor
+    error: Tensor
     posterior: Normal
 
     @property
@@ -38,17 +37,29 @@ class Loss:
         """KL(q(z | x) || p(z)), summed over dimensions, in nats, (B,)."""
         return self.kl.sum(dim=-1)
 
+    def property_error(self, weight: float | Tensor = 1.0) -> Tensor:
+        """Half the squared error, summed over the properties that have a value, (B,).
+
+        These are the nats of a Gaussian of unit width. ``weight`` is one number, or one a
+        property, (P,).
+        """
+        return (0.5 * weight * self.error.square()).sum(dim=-1)
+
     def total(
-        self, beta: float | Tensor, property_weight: float = 1.0, free_bits: float = 0.0
+        self,
+        beta: float | Tensor,
+        property_weight: float | Tensor = 1.0,
+        free_bits: float = 0.0,
     ) -> Tensor:
-        """Distortion + beta * rate + property_weight * property_error, averaged over molecules.
+        """Distortion + beta * rate + weighted property error, averaged over molecules.
 
         At ``beta`` 1 and without properties it is the negative evidence lower bound; other
         values are those of the beta-VAE (Higgins et al., 2017). A dimension whose mean KL is below
         ``free_bits`` counts that many nats.
         """
         rate = self.kl.mean(dim=0).clamp(min=free_bits).sum()
-        return self.distortion.mean() + beta * rate + property_weight * self.property_error.mean()
+        properties = self.property_error(property_weight).mean()
+        return self.distortion.mean() + beta * rate + properties
 
 
 def standard_normal(like: Tensor) -> Normal:
@@ -84,7 +95,7 @@ def evaluate_loss(
         distortion=sequence_nats(logits, token_ids, lengths),
         exact=((logits.argmax(dim=-1) == targets) | (targets == PAD)).all(dim=1),
         kl=kl,
-        property_error=0.5 * error.square().sum(dim=-1),
+        error=error,
         posterior=posterior,
     )
 

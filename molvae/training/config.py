@@ -29,7 +29,9 @@ class TrainingConfig:
         target_rate: KL in nats per molecule that is held instead.
         corruption: Share of the encoder's input tokens that are exchanged, dropped or masked, while
             the decoder writes the clean string; drawn anew for each molecule, up to twice that.
-        property_weight: Weight of the property heads' error.
+        random_order: Share of the molecules that the encoder reads in a random order of the atoms,
+            while the decoder writes the canonical one.
+        property_weight: Weight of each property's error, a mean over the molecules that have it.
         weight_decay: Of AdamW.
         clip: Largest norm of the gradient.
         epochs: Passes over the training molecules; by default 20, and no fewer than 3,000 steps.
@@ -51,6 +53,7 @@ class TrainingConfig:
     target_reconstruction: float | None = None
     target_rate: float | None = None
     corruption: float = 0.0
+    random_order: float = 0.0
     property_weight: float = 1.0
     weight_decay: float = 1e-4
     clip: float = 5.0
@@ -75,6 +78,7 @@ class TrainingConfig:
         require(rate is None or rate > 0, "target_rate must be above 0.")
         require(exact is None or rate is None, "Give one target, of reconstruction or of the rate.")
         require(0 <= self.corruption <= 0.5, "corruption is a share from 0 to 0.5.")
+        require(0 <= self.random_order <= 1, "random_order is a share from 0 to 1.")
         require(self.state_every >= 1, "state_every is 1 or more.")
         require(self.state_seconds >= 0, "state_seconds can't be below 0.")
         require(self.property_weight >= 0, "property_weight can't be below 0.")

@@ -5,21 +5,24 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from molvae.corpus.batches import Batch, Batches
 from molvae.errors import TrainingError
-from molvae.network.objective import Loss, evaluate_loss
+from molvae.network.objective import Loss
 from molvae.network.vae import SequenceVAE
 from molvae.training.balance import Balance
 from molvae.training.config import TrainingConfig
+from molvae.training.feed import feed
+from molvae.training.forward import Forward
+from molvae.training.held_out import Look, look_at
 from molvae.training.precision import MasterWeights, choose
+from molvae.training.progress import Outcome, Progress, Watch
 from molvae.training.schedule import Schedule
 from molvae.training.state import State, optimiser_tensors, prefixed, restore_optimiser
 from molvae.training.team import Team
@@ -27,87 +30,11 @@ from molvae.training.team import Team
 LOOKS = 20
 """Looks at the held-out molecules over a planned run."""
 
-
 CONSULTATIONS = 10
 """Steps between two questions of a team whether to stop."""
 
-
-@dataclass(frozen=True)
-class Progress:
-    """What is known of training at a look.
-
-    Attributes:
-        step: Steps done.
-        steps: Steps planned.
-        epoch: Epochs done, a fraction.
-        distortion: Nats per molecule, mean over the steps since the last look.
-        rate: Nats per molecule, likewise.
-        property_error: Likewise, see `Loss`.
-        exact: Share of the training molecules that greedy decoding gives back, likewise.
-        beta: Of this step.
-        learning_rate: Of this step.
-        held_out_loss: The objective on the held-out molecules at the full beta; None without
-            any.
-        molecules_per_second: Since the start.
-        seconds: Since the start.
-    """
-
-    step: int
-    steps: int
-    epoch: float
-    distortion: float
-    rate: float
-    property_error: float
-    exact: float
-    beta: float
-    learning_rate: float
-    held_out_loss: float | None
-    molecules_per_second: float
-    seconds: float
-
-
-@dataclass
-class Outcome:
-    """How training ended. The network holds the weights of the best look.
-
-    Attributes:
-        steps: Steps done.
-        epochs: Epochs done, a fraction.
-        molecules: Molecules seen.
-        best_step: The step whose weights were kept.
-        held_out_loss: The best held-out loss, nats per molecule; None without held-out molecules.
-        beta: At the last look.
-        ending: "complete", "early stop", "time" or "interrupted".
-        precision: "bf16" or "fp32".
-        seconds: Wall-clock time of the loop.
-    """
-
-    steps: int = 0
-    epochs: float = 0.0
-    molecules: int = 0
-    best_step: int = 0
-    held_out_loss: float | None = None
-    beta: float | None = None
-    ending: str = "complete"
-    precision: str = "fp32"
-    seconds: float = 0.0
-
-
-@dataclass
-class Watch:
-    """Who is told what happens, and who may end it.
-
-    Attributes:
-        on_step: Called after each step with the steps done and the steps planned.
-        on_look: Called after each look at the held-out molecules.
-        on_state: Called with each state point; without it none is made.
-        stop_asked: Asked before each step whether to stop, save and leave.
-    """
-
-    on_step: Callable[[int, int], None] = field(default=lambda step, steps: None)
-    on_look: Callable[[Progress], None] = field(default=lambda progress: None)
-    on_state: Callable[[State], None] | None = None
-    stop_asked: Callable[[], bool] = field(default=lambda: False)
+_NOISE = 0
+"""What tells the noise of training from that of a look under the same seed."""
 
 
 def fit(
@@ -118,6 +45,7 @@ def fit(
     watch: Watch | None = None,
     state: State | None = None,
     team: Team | None = None,
+    workers: int = 0,
 ) -> Outcome:
     """Train a network in place, and leave it with the weights of the best look.
 
@@ -132,6 +60,7 @@ def fit(
         watch: Who is told; in a team, state points and looks are told in its first process only.
         state: Where to go on from.
         team: The processes that train together; each calls this with the same arguments.
+        workers: Processes that make batches ahead when these cost chemistry.
 
     Raises:
         TrainingError: When the loss isn't finite. No state point holds such a step.
@@ -139,7 +68,7 @@ def fit(
     run = _Run(network, training, held_out, config, watch or Watch(), state, team or Team())
     if state is None:
         run.save()
-    for batch in run.batches():
+    for batch in feed(training, run.epoch, run.place, workers):
         if run.is_over():
             break
         run.step(batch)
@@ -155,24 +84,30 @@ def fit(
 
 
 class _Running:
-    """Sums over molecules since the last look, kept on the device so that no step waits for it."""
+    """Sums over molecules since the last look, kept on the device so that no step waits for it.
+
+    Each process of a team has the sums of its own rows, and counts the molecules of all.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.sums = torch.zeros(4, device=device)
         self.molecules = 0
 
-    def add(self, loss: Loss, counts: bool) -> None:
-        """Add the molecules of a step, if they are this process's own."""
-        if not counts:
-            return
-        parts = (loss.distortion, loss.rate, loss.property_error, loss.exact.float())
-        self.sums += torch.stack([part.detach().sum() for part in parts])
-        self.molecules += len(loss.distortion)
+    def add(self, loss: Loss, share: float, molecules: int) -> None:
+        """Add a step: the share of its molecules that this process has, and all of them."""
+        parts = (loss.distortion, loss.rate, loss.property_error(), loss.exact.float())
+        self.sums += share * molecules * torch.stack([part.detach().mean() for part in parts])
+        self.molecules += molecules
+
+    def gather(self, team: Team) -> None:
+        """Leave the sums of the whole team to its first process."""
+        sums = team.sum(self.sums)
+        self.sums = sums if team.rank == 0 else torch.zeros_like(sums)
 
     def means(self, team: Team) -> list[float]:
         """The means over the molecules of the whole team."""
-        sums = team.sum(torch.cat([self.sums, self.sums.new_tensor([self.molecules])])).tolist()
-        return [one / max(1.0, sums[-1]) for one in sums[:-1]]
+        sums: list[float] = team.sum(self.sums).tolist()
+        return [one / max(1, self.molecules) for one in sums]
 
     def clear(self) -> None:
         self.sums.zero_()
@@ -196,13 +131,14 @@ class _Run:
         self.config, self.watch, self.team = config, watch, team
         precision = config.precision if state is None else state.facts["outcome"]["precision"]
         self.weights = MasterWeights(network, choose(precision, network.device))
-        self.objective = team.wrap(_Objective(self.weights.working))
+        self.forward = Forward(self.weights.working, team, averaging=True)
+        shares = torch.from_numpy(training.label_shares()).to(network.device, torch.float32)
+        self.property_weight = config.property_weight / shares  # (P,)
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.schedule = Schedule.plan(config, len(training))
         self.balance = Balance(config, network.device)
-        self.noise = torch.Generator().manual_seed(config.seed)
         self.running = _Running(network.device)
         kind = "fp32" if self.weights.working is network else "bf16"
         self.outcome = Outcome(precision=kind)
@@ -210,17 +146,10 @@ class _Run:
         self.patience = config.patience
         self.epoch, self.place = 0, 0
         self.seconds_before, self.saved = 0.0, time.monotonic()
-        torch.manual_seed(config.seed)  # for dropout
         if state is not None:
             self._restore(state)
         self.started = time.monotonic()
         network.train()
-
-    def batches(self) -> Iterator[Batch]:
-        """The batches from the present place on, without end."""
-        while True:
-            yield from self.training.epoch(self.epoch, start=self.place)
-            self.epoch, self.place = self.epoch + 1, 0
 
     def seconds(self) -> float:
         """Time spent in the loop, that before a resumption included."""
@@ -244,32 +173,39 @@ class _Run:
 
     def step(self, batch: Batch) -> None:
         """Learn from a batch."""
-        outcome, config = self.outcome, self.config
+        outcome, config, molecules = self.outcome, self.config, len(batch.lengths)
+        if self.place == len(self.training):
+            self.epoch, self.place = self.epoch + 1, 0
+        share = self.team.share(molecules)
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate(outcome.steps)
-        loss = self._loss(self.objective, batch, self.noise)
+        loss = self.forward(batch, config.seed, _NOISE, outcome.steps)
         beta = self.balance.beta(outcome.steps, self.schedule.steps)
-        total = loss.total(beta, config.property_weight, config.free_bits)
-        (total * self.team.weight(len(batch.lengths))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        total = loss.total(beta, self.property_weight, config.free_bits)
+        # Gradients are averaged over the team: a mean over few rows must count for few.
+        (total * share * self.team.size).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.weights.collect_gradients()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.weights.spread_weights()
         if self.balance.controls:
-            self.balance.learn(self._mean(self.balance.seen(loss), batch))
-        self.running.add(loss, self.team.weight(len(batch.lengths)) > 0)
+            seen = self.balance.seen(loss).detach().double().mean()
+            self.balance.learn(self.team.sum(seen * share))
+        self.running.add(loss, share, molecules)
         outcome.steps += 1
-        outcome.molecules += len(batch.lengths)
+        outcome.molecules += molecules
         outcome.epochs = outcome.molecules / self.training.molecules
         self.place += 1
-        self.watch.on_step(outcome.steps, self.schedule.steps)
+        self.watch.on_step(self.schedule.steps)
 
     def is_time_to_look(self) -> bool:
+        """Whether a twentieth of the plan is done since the last look, or all of it."""
         step, steps = self.outcome.steps, self.schedule.steps
         return step % max(1, steps // LOOKS) == 0 or step == steps
 
     def is_time_to_save(self) -> bool:
+        """Whether a state point is due, and the last one isn't too fresh."""
         due = self.outcome.steps % self.config.state_every == 0 or self.place == len(self.training)
         if not due:
             return False
@@ -282,10 +218,8 @@ class _Run:
         means = self.running.means(self.team)
         self._require_finite(means)
         self.running.clear()
-        held_out_loss = None
-        if self.held_out is not None:
-            held_out_loss = self._held_out_loss(self.held_out)
-            self._require_finite([held_out_loss])
+        held_out = None if self.held_out is None else self._look_at(self.held_out)
+        held_out_loss = None if held_out is None else held_out.loss
         outcome.beta = float(self.balance.beta(step, self.schedule.steps))
         self._keep_if_best(held_out_loss)
         seconds = self.seconds()
@@ -303,11 +237,13 @@ class _Run:
                 held_out_loss=held_out_loss,
                 molecules_per_second=outcome.molecules / seconds,
                 seconds=seconds,
+                heads=() if held_out is None else held_out.heads,
             )
         )
 
     def save(self) -> None:
         """Make a state point, if somebody wants it."""
+        self.running.gather(self.team)
         self._require_finite(self.running.means(self.team))
         if self.watch.on_state is not None:
             self.watch.on_state(self._state())
@@ -335,41 +271,14 @@ class _Run:
         elif self.outcome.steps >= self.config.beta_warmup * self.schedule.steps:
             self.patience -= 1
 
-    def _loss(self, objective: nn.Module, batch: Batch, generator: torch.Generator) -> Loss:
-        """The loss on this process's rows of a batch."""
-        device = self.network.device
-        noise = torch.randn(len(batch.lengths), self.network.config.latent_dim, generator=generator)
-        part = self.team.part(batch)
-        rows = self.team.rows(len(batch.lengths)) if self.team.size > 1 else slice(None)
-        loss: Loss = objective(
-            *_moved((part.token_ids, part.lengths), device),
-            torch.from_numpy(part.properties).to(device, non_blocking=True),
-            noise[rows].to(device, non_blocking=True),
-            part.inputs and _moved(part.inputs, device),
-        )
-        return loss
-
-    @torch.no_grad()
-    def _held_out_loss(self, batches: Batches) -> float:
-        """The objective at the full beta over all batches, nats per molecule.
-
-        The latents are drawn with the same noise each time, so that two looks compare.
-        """
-        noise = torch.Generator().manual_seed(self.config.seed)
-        self.network.eval(), self.weights.working.eval()
-        objective, total = _Objective(self.weights.working), torch.zeros((), dtype=torch.float64)
-        for batch in batches.epoch(0):
-            loss = self._loss(objective, batch, noise)
-            mean = loss.total(self.config.beta, self.config.property_weight).double().cpu()
-            share = self.team.weight(len(batch.lengths)) / self.team.size
-            total += mean * share * len(batch.lengths)
-        self.network.train(), self.weights.working.train()
-        return float(self.team.sum(total)) / batches.molecules
-
-    def _mean(self, values: Tensor, batch: Batch) -> Tensor:
-        """The mean over a batch, of which this process has its rows."""
-        share = self.team.weight(len(batch.lengths)) / self.team.size
-        return self.team.sum(values.detach().double().mean() * share)
+    def _look_at(self, held_out: Batches) -> Look:
+        working, config = self.weights.working, self.config
+        self.network.eval(), working.eval()
+        forward = Forward(working, self.team, averaging=False)
+        look = look_at(held_out, forward, self.team, config.beta, self.property_weight, config.seed)
+        self.network.train(), working.train()
+        self._require_finite([look.loss])
+        return look
 
     def _state(self) -> State:
         tensors = {
@@ -377,7 +286,6 @@ class _Run:
             **prefixed("best.", self.best or {}),
             **prefixed("optimiser.", optimiser_tensors(self.optimiser)),
             **prefixed("balance.", self.balance.state()),
-            **prefixed("random.", self._random_states()),
             **prefixed("running.", {"sums": self.running.sums}),
         }
         facts = {
@@ -390,12 +298,6 @@ class _Run:
         }
         return State(tensors, facts)
 
-    def _random_states(self) -> dict[str, Tensor]:
-        states = {"noise": self.noise.get_state(), "torch": torch.get_rng_state()}
-        if self.network.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.network.device)
-        return states
-
     def _restore(self, state: State) -> None:
         facts: Mapping[str, Any] = state.facts
         self.network.load_state_dict(state.part("network."))
@@ -404,11 +306,8 @@ class _Run:
         self.best = {name: one.to(self.network.device) for name, one in best.items()} or None
         restore_optimiser(self.optimiser, state.part("optimiser."))
         self.balance.restore(state.part("balance."))
-        self.noise.set_state(state.tensors["random.noise"])
-        torch.set_rng_state(state.tensors["random.torch"])
-        if "random.cuda" in state.tensors and self.network.device.type == "cuda":
-            torch.cuda.set_rng_state(state.tensors["random.cuda"], self.network.device)
-        self.running.sums += state.tensors["running.sums"].to(self.network.device)
+        if self.team.rank == 0:  # which has gathered those of all
+            self.running.sums += state.tensors["running.sums"].to(self.network.device)
         self.running.molecules = facts["running"]
         self.outcome = Outcome(**{**facts["outcome"], "ending": "complete"})
         if self.config.max_minutes is not None:
@@ -428,19 +327,3 @@ class _Run:
             f"The loss is not finite at step {self.outcome.steps:,} (learning rate {rate:.2g}). "
             "Train again with a smaller --learning-rate, or with --precision fp32."
         )
-
-
-class _Objective(nn.Module):
-    """The loss as a module, so that a team's gradients are averaged while they are computed."""
-
-    def __init__(self, network: SequenceVAE) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *arguments: Any) -> Loss:
-        return evaluate_loss(self.network, *arguments)
-
-
-def _moved(inputs: tuple[np.ndarray, np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
-    token_ids, lengths = (torch.from_numpy(one).to(device, non_blocking=True) for one in inputs)
-    return token_ids, lengths

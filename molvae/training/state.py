@@ -17,7 +17,7 @@ from molvae.errors import CheckpointError
 FILE_NAME = "state.safetensors"
 """The name of the last state point in a run folder."""
 
-FORMAT = 1
+FORMAT = 2
 
 _STATE = sealed.Kind("state of training", CheckpointError, "Train anew with --overwrite.")
 
@@ -27,7 +27,7 @@ class State:
     """A state point.
 
     Attributes:
-        tensors: Weights, moments of the optimiser, random states, sums; dotted names, on the CPU.
+        tensors: Weights, moments of the optimiser, the controller, sums; dotted names, on the CPU.
         facts: Counts and names; JSON values.
     """
 

@@ -53,9 +53,9 @@ class Team:
         own = np.arange(self.rank, count, self.size)
         return own if len(own) else np.zeros(1, dtype=np.int64)
 
-    def weight(self, count: int) -> float:
-        """What this process's mean over its rows counts beside those of the others."""
-        return len(range(self.rank, count, self.size)) * self.size / count
+    def share(self, count: int) -> float:
+        """This process's share of so many rows; the shares of a team add up to 1."""
+        return len(range(self.rank, count, self.size)) / count
 
     def part(self, batch: Batch) -> Batch:
         """This process's rows of a batch."""

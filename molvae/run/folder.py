@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,11 @@ from molvae import files
 from molvae.checkpoint import FILE_NAME
 from molvae.errors import CheckpointError, OutputError
 from molvae.training import state as states
-from molvae.training.loop import Progress
 from molvae.training.state import State
 
 LOG, REJECTS, RUN, CALL = "metrics.csv", "rejects.csv", "run.json", "call.json"
+CURVES, BOARD = "curves.png", "tensorboard"
 """Names in a run folder, beside the model's and the state's."""
-
-_COLUMNS = [field.name for field in fields(Progress)]
 
 
 class RunFolder:
@@ -68,8 +67,9 @@ class RunFolder:
 
     def begin(self, call: Mapping[str, Any]) -> None:
         """Forget an earlier run's progress, and write down what this one was asked for."""
-        for name in (LOG, states.FILE_NAME):
+        for name in (LOG, CURVES, states.FILE_NAME):
             (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / BOARD, ignore_errors=True)
         text = json.dumps(call, indent=2, default=lambda number: number.item())  # numpy's numbers
         files.write_text(self.path / CALL, text + "\n")
 
@@ -120,29 +120,28 @@ class RunFolder:
         """The run has ended."""
         (self.path / states.FILE_NAME).unlink(missing_ok=True)
 
-    def log(self, progress: Progress) -> None:
-        """Add a row to the log."""
+    def log(self, row: Mapping[str, float | None]) -> None:
+        """Add a row to the log; every row has the columns of the first."""
         path = self.path / LOG
         fresh = not path.exists()
         with files.open_text(path) as stream:
             writer = csv.writer(stream, lineterminator="\n")
             if fresh:
-                writer.writerow(_COLUMNS)
-            writer.writerow(map(_rounded, astuple(progress)))
+                writer.writerow(row)
+            writer.writerow("" if one is None else f"{one:.6g}" for one in row.values())
 
     def cut_log(self, step: int) -> None:
         """Take what lies behind a step, or was written in part, out of the log."""
         path = self.path / LOG
         if not path.exists():
             return
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+        kept = [row for row in reader if None not in row.values() and int(row["step"]) <= step]
+        if not kept:
+            path.unlink()
+            return
         text = io.StringIO()
-        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, kept[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept)
         files.write_text(path, text.getvalue())
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"

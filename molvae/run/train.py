@@ -3,53 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import math
-import multiprocessing
 import platform
-import signal
-import tempfile
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 
-from molvae import display, errors, files
+from molvae import display, files
 from molvae import settings as checks
 from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
 from molvae.chem.identity import KnownMolecules
-from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
-from molvae.errors import (
-    CheckpointError,
-    MolVAEError,
-    SettingsError,
-    TableError,
-    TrainingError,
-    nearest,
-)
-from molvae.folder import REJECTS, RUN, RunFolder
-from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
-from molvae.health.training import Training, spread
+from molvae.errors import CheckpointError, SettingsError, TableError, nearest
+from molvae.health.measure import fit_of, measure
+from molvae.health.training import Training
 from molvae.model import MolVAE, Source, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
+from molvae.parallel import available_cores
+from molvae.run.course import Course
+from molvae.run.curves import draw_curves
+from molvae.run.folder import CURVES, LOG, REJECTS, RUN, RunFolder
 from molvae.settings import from_mapping
-from molvae.training import state as states
 from molvae.training.config import TrainingConfig
-from molvae.training.loop import Outcome, Progress, Watch, fit
-from molvae.training.state import State, prefixed
-from molvae.training.team import Team, launch
+from molvae.training.progress import Outcome
+from molvae.training.team import Team
 
 _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
@@ -195,154 +181,65 @@ def _train(
                 folder.begin({**call, "output": None, "source": path})
         team.meet()
         device = choose_device(call["device"])
-        learned = _learn(preparation, call["size"], shape, config, device, folder, processes, quiet)
-        ending = learned.outcome.ending
+        course = _course(preparation, call, shape, config, device, folder)
+        show(_announcement(course))
+        outcome = course.run(processes)
+        ending = outcome.ending
         if ending == "interrupted" and folder is not None:
             show(f"Go on with `molvae train --resume {folder.path}`.")
-        if learned.outcome.best_step == 0:
+        if outcome.best_step == 0:
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
-        model = MolVAE(learned.checkpoint, workers=call["workers"])
+        model = MolVAE(_checkpoint(preparation, course, outcome), workers=call["workers"])
         if folder is not None and first:
-            _write(folder.path, model, preparation, learned.outcome)
+            draw_curves(folder.path / LOG, folder.path / CURVES)
+            _write(folder.path, model, preparation, outcome)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
-            if call["report"]:
+            if call["report"] and first:
                 _measure(model, preparation.corpus, seed)
             if folder is not None and first:
-                _write(folder.path, model, preparation, learned.outcome)
+                _write(folder.path, model, preparation, outcome)
                 folder.drop_state()
         return model
 
 
-@dataclass(frozen=True)
-class _Learned:
-    checkpoint: Checkpoint
-    outcome: Outcome
-
-
-def _learn(
+def _course(
     preparation: Preparation,
-    size: str,
+    call: Mapping[str, Any],
     shape: Mapping[str, Any],
     config: TrainingConfig,
     device: torch.device,
     folder: RunFolder | None,
-    processes: int,
-    quiet: bool,
-) -> _Learned:
-    """Train a network on a corpus, and make a checkpoint of it."""
+) -> Course:
+    """A network that has learned nothing yet, and all that it takes to train it."""
     corpus, scales = _standardised(preparation.corpus)
     torch.manual_seed(config.seed)
-    network = SequenceVAE(_network_config(corpus, size, shape)).to(device)
-    course = _Course(network, corpus, config, None if folder is None else folder.path, quiet)
-    if not quiet:
-        display.note(_announcement(network, course.training(), course.held_out(), scales))
-    outcome = _run_course(course) if processes == 1 else _run_in_processes(course, processes)
+    workers = call["workers"]
+    return Course(
+        network=SequenceVAE(_network_config(corpus, call["size"], shape)).to(device),
+        corpus=corpus,
+        scales=scales,
+        constraints=preparation.constraints,
+        config=config,
+        folder=None if folder is None else folder.path,
+        workers=available_cores() if workers is None else workers,
+        quiet=bool(call["quiet"]),
+    )
+
+
+def _checkpoint(preparation: Preparation, course: Course, outcome: Outcome) -> Checkpoint:
+    """What a course came to."""
+    corpus = course.corpus
     trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
-    checkpoint = Checkpoint(
-        network=network,
+    return Checkpoint(
+        network=course.network,
         vocabulary=corpus.vocabulary,
         constraints=preparation.constraints,
         flat=preparation.flat,
-        properties=scales,
+        properties=course.scales,
         known=KnownMolecules.of(trained),
-        record=_record(preparation, config, outcome),
+        record=_record(preparation, course.config, outcome),
     )
-    return _Learned(checkpoint, outcome)
-
-
-@dataclass(frozen=True)
-class _Course:
-    """All that a process needs to train."""
-
-    network: SequenceVAE
-    corpus: Corpus
-    config: TrainingConfig
-    folder: Path | None
-    quiet: bool
-
-    def training(self) -> Batches:
-        rows, config = self.corpus.rows(TRAIN), self.config
-        size = config.batch_size_for(len(rows))
-        return Batches(self.corpus, rows, size, config.seed, config.corruption)
-
-    def held_out(self) -> Batches | None:
-        rows, config = self.corpus.rows(VALID), self.config
-        size = config.batch_size_for(len(self.corpus.rows(TRAIN)))
-        return Batches(self.corpus, rows, size, config.seed) if len(rows) else None
-
-
-def _run_course(course: _Course) -> Outcome:
-    """Train the network of a course, alone or in a team."""
-    team = Team.present()
-    folder = None if course.folder is None else RunFolder(course.folder)
-    fingerprint = course.corpus.fingerprint()
-    state = folder.state(fingerprint) if folder is not None and folder.has_state else None
-    team.meet()  # before one of them writes the first state point
-    first = team.rank == 0
-    with _Watcher(folder if first else None, fingerprint, course.quiet or not first) as watcher:
-        if state is not None and first:
-            watcher.go_on(state)
-        try:
-            return fit(
-                course.network,
-                course.training(),
-                course.held_out(),
-                course.config,
-                watcher.watch(),
-                state,
-                team,
-            )
-        except TrainingError as error:
-            raise TrainingError(f"{error}{watcher.remedy()}") from None
-
-
-def _run_in_processes(course: _Course, processes: int) -> Outcome:
-    """Train the network of a course in processes of its own."""
-    with tempfile.TemporaryDirectory() as place, _Deaf():
-        launch(_send_result, processes, str(Path(place) / "meeting"), course, place)
-        result = states.load(Path(place) / states.FILE_NAME)
-    if "error" in result.facts:
-        kind, text = result.facts["error"]
-        raise getattr(errors, kind)(text)
-    course.network.load_state_dict(result.tensors)
-    course.network.eval()
-    return Outcome(**result.facts["outcome"])
-
-
-def _send_result(course: _Course, place: str) -> None:
-    """Train in a team; its first process leaves weights and outcome, or the error, in a file."""
-    # Sent to several processes, tensors lie in memory that all share: each needs its own.
-    course = replace(course, network=copy.deepcopy(course.network))
-    tensors: dict[str, torch.Tensor] = {}
-    try:
-        outcome = _run_course(course)
-        tensors = prefixed("", course.network.state_dict())
-        facts: dict[str, Any] = {"outcome": asdict(outcome)}
-    except MolVAEError as error:
-        facts = {"error": [type(error).__name__, str(error)]}
-    if Team.present().rank == 0 or "error" in facts:
-        states.save(State(tensors, facts), Path(place) / states.FILE_NAME)
-
-
-class _Deaf(AbstractContextManager["_Deaf"]):
-    """Leaves Ctrl-C to the processes that train, and hands SIGTERM on to them."""
-
-    def __enter__(self) -> Self:
-        self._handlers: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._hand_on)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    @staticmethod
-    def _hand_on(number: int, frame: FrameType | None) -> None:
-        for child in multiprocessing.active_children():
-            child.terminate()
 
 
 def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
@@ -351,8 +248,7 @@ def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
     if not len(rows):
         return
     smiles = [corpus.smiles[row] for row in rows]
-    learned = corpus.rows(TRAIN)
-    seen = [corpus.smiles[row] for row in learned[spread(len(learned), TRAINING_MOLECULES)]]
+    seen = [corpus.smiles[row] for row in corpus.rows(TRAIN)]
     measured = measure(
         model.codec,
         smiles,
@@ -423,13 +319,9 @@ def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> Netw
     )
 
 
-def _announcement(
-    network: SequenceVAE,
-    training: Batches,
-    watched: Batches | None,
-    scales: Sequence[PropertyScale],
-) -> str:
-    heads = "".join(f", {scale.count:,} values of {scale.name}" for scale in scales)
+def _announcement(course: Course) -> str:
+    network, training, watched = course.network, course.training(), course.held_out()
+    heads = "".join(f", {scale.count:,} values of {scale.name}" for scale in course.scales)
     held_out = f"{watched.molecules:,}" if watched else "none"
     return (
         f"Training {network.weight_count / 1e6:.1f} million weights on {network.device.type}: "
@@ -469,97 +361,3 @@ def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outco
         **model.record,
     }
     files.write_text(folder / RUN, json.dumps(facts, indent=2, allow_nan=False) + "\n")
-
-
-class _Watcher(AbstractContextManager["_Watcher"]):
-    """Writes log and state points as training goes, shows the progress, and hears signals.
-
-    The first Ctrl-C or SIGTERM asks training to save and leave; a second Ctrl-C ends it at once.
-    """
-
-    def __init__(self, folder: RunFolder | None, fingerprint: str, quiet: bool) -> None:
-        self._folder, self._fingerprint, self._quiet = folder, fingerprint, quiet
-        self._asked, self._saved = False, 0
-        self._handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        self._bar = None if self._quiet else display.bar(None, "steps", "train")
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._hear)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        if self._bar is not None:
-            self._bar.close()
-
-    def watch(self) -> Watch:
-        """What the loop calls."""
-        return Watch(
-            on_step=self._step,
-            on_look=self._look,
-            on_state=None if self._folder is None else self._save,
-            stop_asked=lambda: self._asked,
-        )
-
-    def go_on(self, state: State) -> None:
-        """Begin at a state point, and say so."""
-        self._saved = state.facts["outcome"]["steps"]
-        assert self._folder is not None
-        self._folder.cut_log(self._saved)
-        if not self._quiet:
-            display.note(f"Going on at step {self._saved:,}.")
-        if self._bar is not None:
-            self._bar.update(self._saved)
-        if state.facts["threads"] != torch.get_num_threads():
-            display.note(
-                f"The run was begun with {state.facts['threads']} threads and goes on with "
-                f"{torch.get_num_threads()}: its weights will differ in the last digits."
-            )
-
-    def remedy(self) -> str:
-        """Where to go on after an error, when there is a state point."""
-        if self._folder is None or not self._folder.has_state:
-            return ""
-        return (
-            f" The state at step {self._saved:,} is good: `molvae train --resume "
-            f"{self._folder.path} --learning-rate ...` goes on from it."
-        )
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self._asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self._asked = True
-
-    def _save(self, state: State) -> None:
-        assert self._folder is not None
-        self._folder.save_state(state, self._fingerprint)
-        self._saved = state.facts["outcome"]["steps"]
-
-    def _step(self, step: int, steps: int) -> None:
-        if self._bar is not None:
-            self._bar.total = steps
-            self._bar.update(1)
-
-    def _look(self, progress: Progress) -> None:
-        if self._folder is not None:
-            self._folder.log(progress)
-        if self._bar is not None:
-            self._bar.set_postfix_str(_line(progress), refresh=False)
-
-
-def _line(progress: Progress) -> str:
-    held_out = progress.held_out_loss
-    watched = "" if held_out is None else f" held-out loss {held_out:.2f},"
-    return (
-        f"reconstruction {progress.distortion:.2f} + {progress.beta:.3g} x KL {progress.rate:.2f}"
-        f" nats,{watched}"
-        f" {progress.molecules_per_second:,.0f} molecules/s"
-    )

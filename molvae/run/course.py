@@ -1,0 +1,145 @@
+"""A course of training: in this process, in a team that it starts, or in one that it is in."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import signal
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from molvae import errors
+from molvae.checkpoint import PropertyScale
+from molvae.chem.strings import Constraints
+from molvae.corpus.batches import Batches
+from molvae.corpus.corpus import Corpus
+from molvae.corpus.disguise import Disguise
+from molvae.corpus.splits import TRAIN, VALID
+from molvae.errors import MolVAEError, TrainingError
+from molvae.interrupts import handled
+from molvae.network.vae import SequenceVAE
+from molvae.run.folder import RunFolder
+from molvae.run.watcher import Watcher
+from molvae.training import state as states
+from molvae.training.config import TrainingConfig
+from molvae.training.loop import fit
+from molvae.training.progress import Outcome
+from molvae.training.state import State, prefixed
+from molvae.training.team import Team, launch
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that a process needs to train.
+
+    Attributes:
+        network: What is trained.
+        corpus: The molecules, properties in standard units.
+        scales: What turns these into the user's.
+        constraints: What selfies may bond.
+        config: How the network is trained.
+        folder: The run folder, if there is one.
+        workers: Processes that make batches ahead when these cost chemistry.
+        quiet: Show nothing.
+    """
+
+    network: SequenceVAE
+    corpus: Corpus
+    scales: tuple[PropertyScale, ...]
+    constraints: Constraints
+    config: TrainingConfig
+    folder: Path | None
+    workers: int
+    quiet: bool
+
+    def training(self) -> Batches:
+        """The batches to learn from."""
+        corpus, config = self.corpus, self.config
+        disguise = Disguise(
+            config.corruption, config.random_order, corpus.vocabulary, self.constraints
+        )
+        return self._batches(TRAIN, disguise)
+
+    def held_out(self) -> Batches | None:
+        """The batches to look at, if there are any."""
+        batches = self._batches(VALID)
+        return batches if batches.molecules else None
+
+    def run(self, processes: int = 1) -> Outcome:
+        """Train the network, in as many processes.
+
+        Raises:
+            TrainingError: When the loss isn't finite; with a folder, naming the last good state.
+        """
+        return _run(self) if processes == 1 else _run_in_processes(self, processes)
+
+    def _batches(self, split: int, disguise: Disguise | None = None) -> Batches:
+        size = self.config.batch_size_for(len(self.corpus.rows(TRAIN)))
+        return Batches(self.corpus, self.corpus.rows(split), size, self.config.seed, disguise)
+
+
+def _run(course: Course) -> Outcome:
+    """Train alone, or as one of a team."""
+    team = Team.present()
+    folder = None if course.folder is None else RunFolder(course.folder)
+    fingerprint = course.corpus.fingerprint()
+    state = folder.state(fingerprint) if folder is not None and folder.has_state else None
+    team.meet()  # before one of them writes the first state point
+    first = team.rank == 0
+    told = folder if first else None
+    with Watcher(told, fingerprint, course.scales, course.quiet or not first) as watcher:
+        if state is not None and first:
+            watcher.go_on(state)
+        try:
+            return fit(
+                course.network,
+                course.training(),
+                course.held_out(),
+                course.config,
+                watcher.watch(),
+                state,
+                team,
+                max(1, course.workers // team.size),
+            )
+        except TrainingError as error:
+            raise TrainingError(f"{error}{watcher.remedy()}") from None
+
+
+def _run_in_processes(course: Course, processes: int) -> Outcome:
+    """Train the network of a course in processes of its own."""
+    # Ctrl-C is left to the processes that train; SIGTERM, which reaches one alone, is handed on.
+    deaf = handled({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: _hand_on})
+    with tempfile.TemporaryDirectory() as place, deaf:
+        launch(_send_result, processes, str(Path(place) / "meeting"), course, place)
+        result = states.load(Path(place) / states.FILE_NAME)
+    if "error" in result.facts:
+        kind, text = result.facts["error"]
+        raise getattr(errors, kind)(text)
+    course.network.load_state_dict(result.tensors)
+    course.network.eval()
+    return Outcome(**result.facts["outcome"])
+
+
+def _send_result(course: Course, place: str) -> None:
+    """Train in a team; its first process leaves weights and outcome, or the error, in a file."""
+    # Sent to several processes, tensors lie in memory that all share: each needs its own.
+    course = replace(course, network=copy.deepcopy(course.network))
+    tensors: dict[str, torch.Tensor] = {}
+    try:
+        outcome = _run(course)
+        tensors = prefixed("", course.network.state_dict())
+        facts: dict[str, Any] = {"outcome": asdict(outcome)}
+    except MolVAEError as error:
+        facts = {"error": [type(error).__name__, str(error)]}
+    if Team.present().rank == 0 or "error" in facts:
+        states.save(State(tensors, facts), Path(place) / states.FILE_NAME)
+
+
+def _hand_on(number: int, frame: FrameType | None) -> None:
+    for child in multiprocessing.active_children():
+        child.terminate()
