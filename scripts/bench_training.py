@@ -55,7 +55,8 @@ from molvae.network.config import sized
 from molvae.network.vae import SequenceVAE
 from molvae.parallel import available_cores
 from molvae.training.config import TrainingConfig
-from molvae.training.loop import Watch, fit
+from molvae.training.loop import fit
+from molvae.training.progress import Watch
 from molvae.training.team import Team, launch
 
 NEVER = 10**6
@@ -219,16 +220,15 @@ def row_of(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class TimedBatches(Batches):
-    """Batches that tell a stopwatch of each step: it is done when the next one is asked for."""
+class SeenBatches(Batches):
+    """Batches of which the last one is at hand when its step is done."""
 
-    stopwatch: Stopwatch
+    last: Batch
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch."""
-        for batch in super().epoch(number, start):
-            yield batch
-            self.stopwatch.step(len(batch.lengths), int(batch.lengths.sum()))
+    def __getitem__(self, at: tuple[int, int]) -> Batch:
+        """A batch."""
+        self.last = super().__getitem__(at)
+        return self.last
 
 
 def train(corpus: Corpus, setup: Setup, seconds: float, seed: int, result: Path) -> None:
@@ -239,10 +239,14 @@ def train(corpus: Corpus, setup: Setup, seconds: float, seed: int, result: Path)
     rows = corpus.rows(TRAIN)
     batch_size = setup.batches * TrainingConfig().batch_size_for(len(rows))
     config = TrainingConfig(steps=NEVER, batch_size=batch_size, seed=seed)
-    batches = TimedBatches(corpus, rows, batch_size, seed)
-    stopwatch = batches.stopwatch = Stopwatch(seconds)
+    batches = SeenBatches(corpus, rows, batch_size, seed)
+    stopwatch = Stopwatch(seconds)
+
+    def step_is_done(*_: object) -> None:
+        stopwatch.step(len(batches.last.lengths), int(batches.last.lengths.sum()))
+
+    watch = Watch(on_step=step_is_done, stop_asked=lambda: stopwatch.over)
     team = Team.present()
-    watch = Watch(stop_asked=lambda: stopwatch.over)
     outcome = fit(network, batches, None, config, watch, team=team)
     if team.rank == 0:
         measured = {

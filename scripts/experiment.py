@@ -45,7 +45,9 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "balance": {
         "beta 0.1": {"beta": 0.1},
         "beta 0.3": {"beta": 0.3},
-        "beta 1": {"beta": 1.0},
+        "beta 0.1, linear over half the steps": {"beta": 0.1, "beta_warmup": 0.5},
+        "beta 0.1, linear over all steps": {"beta": 0.1, "beta_warmup": 1.0},
+        "beta 0.3, linear over all steps": {"beta": 0.3, "beta_warmup": 1.0},
         "beta 0.3, four cycles": {"beta": 0.3, "beta_cycles": 4, "beta_warmup": 0.5},
         "beta 1, half a free nat a dimension": {"beta": 1.0, "free_bits": 0.5},
         "reconstruction 50%": {"target_reconstruction": 0.5},
