@@ -121,10 +121,11 @@ def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFram
 
 def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) -> None:
     log = pd.read_csv(run_folder / "metrics.csv")
-    assert log["logp_r2"].iloc[-1] > log["logp_r2"].iloc[0]
-    assert log["logp_mae"].iloc[-1] < log["logp_mae"].iloc[0]
+    best = log.loc[log["step"] == model.record["outcome"]["best_step"]].iloc[0]
     (head,) = model.record["report"]["heads"]
-    assert log["logp_mae"].iloc[-1] == pytest.approx(head["mae"], rel=0.3)  # a draw, a mean
+    # The log looks at draws of the posterior, the report at its means.
+    assert best["logp_mae"] == pytest.approx(head["mae"], rel=0.3)
+    assert best["logp_r2"] == pytest.approx(head["r2"], abs=0.4)
 
 
 def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:
@@ -152,8 +153,9 @@ def test_tensorboard_gets_what_the_log_has(run_folder: Path) -> None:
     events = accumulators.EventAccumulator(str(run_folder / "tensorboard")).Reload()
     log = pd.read_csv(run_folder / "metrics.csv")
     assert set(events.Tags()["scalars"]) == set(log.columns) - {"step", "steps"}
-    shown = [(one.step, one.value) for one in events.Scalars("distortion")]
-    assert shown == pytest.approx(list(zip(log["step"], log["distortion"], strict=True)), rel=1e-4)
+    shown = events.Scalars("distortion")
+    assert [one.step for one in shown] == log["step"].tolist()
+    assert [one.value for one in shown] == pytest.approx(log["distortion"].tolist(), rel=1e-4)
 
 
 def test_curves_are_a_picture(run_folder: Path) -> None:
