@@ -75,7 +75,7 @@ class Team:
         """The sum over the team, in each process."""
         if self.size == 1:
             return values
-        shared = values.to(_place(values.device))
+        shared = values.to(_place(values.device), copy=True)  # it is summed in place
         distributed.all_reduce(shared)
         return shared.to(values.device)
 
