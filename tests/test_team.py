@@ -85,18 +85,17 @@ def test_an_interrupted_team_ends_in_the_same_weights(csv_file: Path, tmp_path: 
     assert models[0] == models[1]
 
 
-def test_a_team_works_in_a_notebook(csv_file: Path) -> None:
-    """Where there is no file that other processes could run again."""
-    code = (
+def test_a_team_works_in_a_notebook_or_a_bare_script(csv_file: Path, tmp_path: Path) -> None:
+    """Its processes don't run the script again, which has no guard against that."""
+    script = tmp_path / "script.py"
+    script.write_text(
         "import molvae\n"
         f"model = molvae.train({str(csv_file)!r}, size='small', steps=3, processes=2, "
         "report=False, quiet=True)\n"
-        "print(model.record['outcome']['steps'])\n"
+        "print(model.record['outcome']['steps'], __file__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-"], input=code, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "3\n"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"3 {script}\n"
 
 
 def test_an_error_in_a_team_is_the_error_of_one(csv_file: Path, tmp_path: Path) -> None:

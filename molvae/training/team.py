@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +110,28 @@ def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) 
         arguments: What can be pickled.
     """
     threads = max(1, available_cores() // size)
-    spawn(_join, (size, threads, meeting, work, arguments), size)  # type: ignore[no-untyped-call]
+    with _main_hidden():
+        started = spawn(  # type: ignore[no-untyped-call]
+            _join, (size, threads, meeting, work, arguments), size, join=False
+        )
+    while not started.join():
+        pass
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Let processes start without running the user's script or notebook again.
+
+    They run molvae's own code alone, and a script may lack the guard that would stop it there.
+    """
+    main: dict[str, Any] = vars(sys.modules["__main__"])
+    shown = dict(main)
+    main["__spec__"] = main["__file__"] = None
+    try:
+        yield
+    finally:
+        main.pop("__file__")
+        main.update(shown)
 
 
 def _join(
