@@ -58,7 +58,7 @@ def test_two_processes_train_as_one(csv_file: Path, tmp_path: Path) -> None:
         molvae.load(tmp_path / name).record["outcome"]["molecules"]
         for name in ("one", "two", "torchrun")
     ]
-    assert set(molecules) == {200 * 23 - 11 * 11}  # eleven epochs, their last batches of 12
+    assert set(molecules) == {200 * 23 - 12 * 11}  # twelve epochs begun, each with a batch of 12
 
 
 def test_an_interrupted_team_ends_in_the_same_weights(csv_file: Path, tmp_path: Path) -> None:
