@@ -83,12 +83,17 @@ class Checkpoint:
     versions: dict[str, str] = field(default_factory=_present_versions)
 
 
+def standard_before(flat: bool) -> Standard:
+    """How molecules were treated when there was one switch, no limit on atoms, and salts stayed."""
+    standard = Standard(salts="keep", max_heavy_atoms=LONGEST_SMILES)
+    return standard.flattened() if flat else standard
+
+
 def _standard_in_place_of_flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 to 2: it knew one switch, left salts alone, and set no limit on atoms."""
+    """Format 1 to 2."""
     content = dict(content)
-    before = Standard(salts="keep", max_heavy_atoms=LONGEST_SMILES)
-    standard = before.flattened() if content.pop("flat") else before
-    return {**content, "format": 2, "standard": dataclasses.asdict(standard)}
+    standard = dataclasses.asdict(standard_before(content.pop("flat")))
+    return {**content, "format": 2, "standard": standard}
 
 
 _MIGRATIONS = {1: _standard_in_place_of_flat}

@@ -17,7 +17,7 @@ import torch
 
 from molvae import display, files
 from molvae import settings as checks
-from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
+from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale, standard_before
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.standard import Standard
 from molvae.chem.strings import AUTO, preset_of
@@ -142,6 +142,8 @@ def resume(
     folder = RunFolder(output)
     call = folder.call()
     path = call.pop("source")
+    if "flat" in call:  # begun before molecules had a standard: they stay as they were
+        call.update(asdict(standard_before(call.pop("flat"))), constraints="default")
     if source is None and path in ("", "-"):
         raise CheckpointError(f"The molecules of {output} came from no file. Give them again.")
     if not folder.has_state and (folder.path / FILE_NAME).exists():
