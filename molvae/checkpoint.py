@@ -16,6 +16,8 @@ import torch
 
 from molvae import sealed
 from molvae.chem.identity import KnownMolecules
+from molvae.chem.molecules import LONGEST_SMILES
+from molvae.chem.standard import DEFAULT_STANDARD, Standard
 from molvae.chem.strings import Constraints
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import CheckpointError, SettingsError
@@ -26,8 +28,8 @@ from molvae.settings import from_mapping
 FILE_NAME = "model.safetensors"
 """The name of a model in a run folder."""
 
-FORMAT = 1
-"""Raised when older programs can't read what is written."""
+FORMAT = 2
+"""Raised when older programs can't read what is written; `_MIGRATIONS` reads what they wrote."""
 
 _NETWORK, _KNOWN = "network.", "training_set.hashes"
 _MODEL = sealed.Kind(
@@ -64,7 +66,7 @@ class Checkpoint:
         network: The weights, fp32.
         vocabulary: What the token ids mean.
         constraints: What selfies may bond.
-        flat: Whether stereo, isotopes and charges were taken away from all molecules.
+        standard: How all molecules are standardised, in training and later.
         properties: What the heads predict, in their order.
         known: The training molecules, to tell what is novel.
         record: How it was trained and what was measured on held-out molecules; JSON values.
@@ -74,11 +76,28 @@ class Checkpoint:
     network: SequenceVAE
     vocabulary: Vocabulary
     constraints: Constraints
-    flat: bool = False
+    standard: Standard = DEFAULT_STANDARD
     properties: tuple[PropertyScale, ...] = ()
     known: KnownMolecules = field(default_factory=KnownMolecules)
     record: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=_present_versions)
+
+
+def standard_before(flat: bool) -> Standard:
+    """How molecules were treated when there was one switch, no limit on atoms, and salts stayed."""
+    standard = Standard(salts="keep", max_heavy_atoms=LONGEST_SMILES)
+    return standard.flattened() if flat else standard
+
+
+def _standard_in_place_of_flat(content: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 to 2."""
+    content = dict(content)
+    standard = dataclasses.asdict(standard_before(content.pop("flat")))
+    return {**content, "format": 2, "standard": standard}
+
+
+_MIGRATIONS = {1: _standard_in_place_of_flat}
+"""By the format that they read; each gives the next one."""
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -95,7 +114,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "network": dataclasses.asdict(checkpoint.network.config),
         "vocabulary": list(checkpoint.vocabulary.symbols),
         "constraints": dict(checkpoint.constraints),
-        "flat": checkpoint.flat,
+        "standard": dataclasses.asdict(checkpoint.standard),
         "properties": [dataclasses.asdict(scale) for scale in checkpoint.properties],
         "versions": checkpoint.versions,
         "record": dict(checkpoint.record),
@@ -122,6 +141,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
             f"molvae {version('molvae')} can't read. Update molvae."
         )
     try:
+        for number in range(content["format"], FORMAT):
+            content = _MIGRATIONS[number](content)
+        standard = from_mapping(Standard, content["standard"])
         network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
         network.load_state_dict(
             {
@@ -137,7 +159,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         network=network.to(device).eval(),
         vocabulary=Vocabulary(content["vocabulary"]),
         constraints=content["constraints"],
-        flat=content["flat"],
+        standard=standard,
         properties=properties,
         known=KnownMolecules(arrays[_KNOWN].view(np.uint64)),
         record=content["record"],

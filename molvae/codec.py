@@ -12,6 +12,7 @@ import torch
 
 from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
+from molvae.chem.standard import FLATTENING
 from molvae.chem.strings import Decoded, decode_many
 from molvae.corpus.batches import pad
 from molvae.corpus.corpus import encodable
@@ -33,7 +34,7 @@ class Encodings:
         mean: Posterior means, (N, D) float32.
         deviation: Posterior standard deviations, (N, D) float32.
         reasons: Why a row is unusable, else empty.
-        flattened: Whether stereo, isotopes or charges were taken away.
+        steps: The names of the steps of standardising that changed it, in their order.
     """
 
     smiles: list[str]
@@ -41,7 +42,12 @@ class Encodings:
     mean: np.ndarray
     deviation: np.ndarray
     reasons: list[str]
-    flattened: list[bool]
+    steps: list[tuple[str, ...]]
+
+    @property
+    def flattened(self) -> list[bool]:
+        """Whether stereo, isotopes or charges were taken away."""
+        return [not FLATTENING.isdisjoint(steps) for steps in self.steps]
 
     @property
     def usable(self) -> np.ndarray:
@@ -107,16 +113,17 @@ class NetworkCodec:
 
         Args:
             smiles: Any SMILES.
-            flat: Take stereo, isotopes and neutralisable charges away first.
+            flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
+                own standard keeps.
         """
         checkpoint = self._checkpoint
-        flat = flat or checkpoint.flat
+        standard = checkpoint.standard.flattened() if flat else checkpoint.standard
         rows = encodable(
             smiles,
             checkpoint.vocabulary,
             self._network.config.max_tokens,
             checkpoint.constraints,
-            flat=flat,
+            standard,
             workers=self._workers,
         )
         mean = np.full((len(rows), self.latent_dim), np.nan, dtype=np.float32)
@@ -132,7 +139,7 @@ class NetworkCodec:
             mean,
             deviation,
             [row.reason for row in rows],
-            [row.flattened for row in rows],
+            [row.steps for row in rows],
         )
 
     def decode(

@@ -15,6 +15,7 @@ from molvae import checkpoint as checkpoints
 from molvae.checkpoint import Checkpoint
 from molvae.chem.fingerprints import tanimoto
 from molvae.chem.molecules import canonical_many
+from molvae.chem.strings import preset_of
 from molvae.codec import Encodings, NetworkCodec
 from molvae.corpus.table import as_table, numbers, smiles_column
 from molvae.errors import SettingsError, TableError
@@ -106,7 +107,8 @@ class MolVAE:
             "network": asdict(network.config),
             "vocabulary": list(vocabulary.symbols),
             "constraints": dict(self.checkpoint.constraints),
-            "flat": self.checkpoint.flat,
+            "preset": preset_of(self.checkpoint.constraints),
+            "standard": asdict(self.checkpoint.standard),
             "properties": [asdict(scale) for scale in self.checkpoint.properties],
             "known_molecules": len(self.checkpoint.known),
             "versions": self.checkpoint.versions,
@@ -205,7 +207,8 @@ class MolVAE:
         Args:
             source: A file, a table, or SMILES.
             column: The column of SMILES; found when absent.
-            flat: Take stereo, isotopes and neutralisable charges away first.
+            flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
+                own standard keeps.
 
         Returns:
             Posterior means and deviations, NaN with a reason where a row can't be used.
@@ -265,13 +268,15 @@ class MolVAE:
         Args:
             source: A file, a table, or SMILES.
             column: The column of SMILES; found when absent.
-            flat: Take stereo, isotopes and neutralisable charges away first.
+            flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
+                own standard keeps.
             sample: Decode a draw of the posterior, not its mean.
             seed: Of the draw.
 
         Returns:
             ``input``, ``smiles`` (canonical), ``reconstruction``, ``exact``, ``similarity``
-            (Tanimoto, Morgan 2), ``flattened``, ``reason``; with ``sample`` also ``seed``.
+            (Tanimoto, Morgan 2), ``steps`` (of standardising that changed it), ``flattened``,
+            ``reason``; with ``sample`` also ``seed``.
         """
         table = as_table(source)
         texts = table[smiles_column(table, column)].tolist()
@@ -288,6 +293,7 @@ class MolVAE:
                 "similarity": [
                     tanimoto(one, other) if one and other else float("nan") for one, other in pairs
                 ],
+                "steps": [", ".join(steps) for steps in encodings.steps],
                 "flattened": encodings.flattened,
                 "reason": encodings.reasons,
             }

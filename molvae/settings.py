@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -47,7 +47,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         if not (isinstance(value, Real) and math.isfinite(value)):
             raise SettingsError(f"{name} is a number, not {value!r}.")
         return float(value)
-    return value
+    return switch(name, value) if bool in kinds else value
 
 
 def whole(name: str, value: Any) -> int:
@@ -66,6 +66,27 @@ def count(name: str, value: Any) -> int:
     number = whole(name, value)
     require(number >= 1, f"{name} is 1 or more, not {number}.")
     return number
+
+
+def switch(name: str, value: Any) -> bool:
+    """Yes or no.
+
+    Raises:
+        SettingsError: When it is another value: the text ``"no"`` would count as a yes.
+    """
+    require(isinstance(value, bool), f"{name} is True or False, not {value!r}.")
+    return bool(value)
+
+
+def choice(name: str, value: Any, known: Iterable[str]) -> str:
+    """One of some names.
+
+    Raises:
+        SettingsError: When it is none of them, naming the nearest.
+    """
+    names = tuple(known)
+    require(value in names, f"{name} can't be {value!r}.{nearest(str(value), names)}")
+    return str(value)
 
 
 def seed(value: Any) -> int:

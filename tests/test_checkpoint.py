@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 import molvae
 from molvae import checkpoint as checkpoints
 from molvae import sealed
+from molvae.chem.standard import Standard
 from molvae.errors import CheckpointError
 
 
@@ -28,6 +30,7 @@ def test_a_loaded_model_is_the_saved_one(model: molvae.MolVAE, tmp_path: Path) -
     np.testing.assert_array_equal(again.encode(smiles).mean, model.encode(smiles).mean)
     assert again.checkpoint.vocabulary.symbols == model.checkpoint.vocabulary.symbols
     assert again.checkpoint.constraints == model.checkpoint.constraints
+    assert again.checkpoint.standard == model.checkpoint.standard
     assert again.checkpoint.properties == model.checkpoint.properties
     assert again.describe() == model.describe()
     np.testing.assert_array_equal(again.checkpoint.known.hashes, model.checkpoint.known.hashes)
@@ -90,6 +93,45 @@ def test_a_newer_format_asks_for_an_update(run_folder: Path, tmp_path: Path) -> 
     sealed.write(tmp_path / "new.safetensors", checkpoints._MODEL, content, arrays)
     with pytest.raises(CheckpointError, match="Update molvae"):
         molvae.load(tmp_path / "new.safetensors")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_model_of_format_1_behaves_as_it_did(
+    run_folder: Path, model: molvae.MolVAE, tmp_path: Path, flat: bool
+) -> None:
+    """It had one switch for stereo, isotopes and charges, and kept salts of any size."""
+    content, arrays = sealed.read(run_folder / "model.safetensors", checkpoints._MODEL)
+    del content["standard"]
+    old = {**content, "format": 1, "flat": flat}
+    sealed.write(tmp_path / "old.safetensors", checkpoints._MODEL, old, arrays)
+    loaded = molvae.load(tmp_path / "old.safetensors", device="cpu")
+    asked = Standard(salts="keep", max_heavy_atoms=2000)
+    assert loaded.checkpoint.standard == (asked.flattened() if flat else asked)
+    chiral, plain, salt = "C[C@H](O)c1ccccc1", "CC(O)c1ccccc1", "CCN.CCO"
+    encodings = loaded.encode([chiral, plain, salt])
+    if flat:
+        assert encodings.smiles[0] == plain
+        assert encodings.flattened == [True, False, False]
+    else:
+        assert "never seen" in encodings.reasons[0]
+    np.testing.assert_allclose(encodings.mean[1], model.encode([plain]).mean[0], atol=1e-5)
+    assert "never seen ." in encodings.reasons[2]
+    loaded.save(tmp_path / "new.safetensors")
+    again = molvae.load(tmp_path / "new.safetensors", device="cpu")
+    assert again.describe() == loaded.describe()
+
+
+def test_a_model_treats_molecules_as_its_training_did(model: molvae.MolVAE, tmp_path: Path) -> None:
+    """The standard travels in the file."""
+    assert model.checkpoint.standard == Standard()
+    salt = model.encode(["OCC.Cl"])
+    assert salt.smiles == ["CCO"]
+    assert salt.steps == [("spelling", "salts")]
+    assert salt.flattened == [False]
+    strict = replace(model.checkpoint, standard=Standard(salts="reject", max_heavy_atoms=5))
+    checkpoints.save(strict, tmp_path / "strict.safetensors")
+    reasons = molvae.load(tmp_path / "strict.safetensors").encode(["CCO.Cl", "CCCCCC"]).reasons
+    assert reasons == ["more than one fragment", "more than 5 heavy atoms"]
 
 
 def test_a_missing_model_tells_how_to_make_one(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from molvae.chem.drawing import draw_grid
 from molvae.chem.filters import FILTERS, objection
 from molvae.chem.fingerprints import tanimoto
 from molvae.chem.identity import KnownMolecules
-from molvae.chem.molecules import canonical, canonical_many, flatten, parse, to_smiles
+from molvae.chem.molecules import canonical, canonical_many, parse
 from molvae.chem.properties import PROPERTIES, USUAL, compute, compute_many
-from molvae.chem.strings import DEFAULT_CONSTRAINTS, constrained, decode, encode
+from molvae.chem.standard import Standard
+from molvae.chem.strings import PRESETS, constrained, decode, encode
 from molvae.errors import MoleculeError, OutputError, SettingsError
 
 ZOLPIDEM = "CN(C)C(=O)Cc1c(-c2ccc(C)cc2)nc2ccc(C)cn12"
@@ -83,23 +84,58 @@ def test_any_string_decodes_to_a_molecule_or_a_reason(tokens: list[str]) -> None
         assert decode(encode(decoded.smiles).tokens).smiles == decoded.smiles
 
 
+IODINE_PENTAFLUORIDE = "FI(F)(F)(F)F"
+
+
 def test_constraints_are_restored() -> None:
     before = selfies.get_semantic_constraints()
-    hypervalent = selfies.get_preset_constraints("hypervalent")
-    iodine_pentafluoride = "FI(F)(F)(F)F"
-    assert "can't write" in encode(iodine_pentafluoride, DEFAULT_CONSTRAINTS).reason
-    assert not encode(iodine_pentafluoride, hypervalent).reason
-    with constrained(hypervalent):
+    assert not encode(IODINE_PENTAFLUORIDE, PRESETS["hypervalent"]).reason
+    with constrained(PRESETS["hypervalent"]):
         assert selfies.get_semantic_constraints()["Cl"] == 7
     assert selfies.get_semantic_constraints() == before
 
 
-def test_flattening_takes_stereo_isotopes_and_charges() -> None:
-    encoded = encode("C[C@@H]([NH3+])C(=O)[O-]", flat=True)
-    assert encoded.smiles == "CC(N)C(=O)O"
-    assert encoded.flattened
-    assert to_smiles(flatten(parse("[2H]C/C=C/[13CH3]"))) == "CC=CC"
-    assert not encode("CCO", flat=True).flattened
+def test_what_only_the_constraints_refuse_names_those_that_admit_it() -> None:
+    refused = encode(IODINE_PENTAFLUORIDE)
+    assert "can't write it: I with 5 bond(s)" in refused.reason
+    assert refused.reason.endswith("the constraints 'wide' admit it")
+    assert refused.admitted_by == "wide"
+    assert encode("CS(C)(=O)=O", PRESETS["octet_rule"]).admitted_by == "default"
+    wildcard = encode("*CC")
+    assert wildcard.reason == "SELFIES can't write it: unrecognized symbol '*'"
+    assert not wildcard.admitted_by
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "O=I(=O)c1ccccc1",  # iodylbenzene
+        "CC(=O)OI(OC(C)=O)c1ccccc1",  # PIDA
+        "O=S(=O)(OI(O)c1ccccc1)c1ccc(C)cc1",  # Koser's reagent
+        IODINE_PENTAFLUORIDE,
+        "FS(F)(F)(F)(F)c1ccccc1",
+        "F[P-](F)(F)(F)(F)F.C[n+]1ccccc1",
+        "[O-][Cl+3]([O-])([O-])[O-].[Na+]",
+        "C[As](=O)(O)O",
+        "O=[Se](O)c1ccccc1",
+        "F[B-](F)(F)c1ccccc1.[K+]",
+        "c1ccc([I+]c2ccccc2)cc1.[Cl-]",
+        "CC(C)O[P@](C)(=O)F",
+    ],
+)
+def test_the_wide_constraints_admit_hypervalent_atoms(smiles: str) -> None:
+    encoded = encode(smiles, PRESETS["wide"], Standard(salts="keep"))
+    assert encoded.smiles == canonical(smiles)
+    decoded = decode(encoded.tokens, PRESETS["wide"])
+    assert decoded.smiles == encoded.smiles
+    assert decoded.strict
+
+
+def test_what_the_default_constraints_admit_the_wide_ones_write_alike(sample: pd.DataFrame) -> None:
+    for smiles in [*sample["smiles"].head(100), CHIRAL_AND_CHARGED, "FS(F)(F)(F)(F)CCI"]:
+        narrow = encode(smiles)
+        assert encode(smiles, PRESETS["wide"]) == narrow
+        assert decode(narrow.tokens, PRESETS["wide"]) == decode(narrow.tokens)
 
 
 def test_properties_of_a_known_drug() -> None:

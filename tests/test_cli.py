@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import molvae
+from molvae.chem.standard import Standard
 
 
 def read(text: str) -> pd.DataFrame:
@@ -94,6 +95,31 @@ def test_flattened_rows_are_marked(cli, run_folder: Path) -> None:  # type: igno
     table = read(cli("reconstruct", "-m", run_folder, "-", "--flatten", input=rows).stdout)
     assert table["flattened"].tolist() == [True, False]
     assert table["smiles"].iloc[0] == "CC(O)c1ccccc1"
+    assert table["steps"].tolist() == ["stereo", ""]
+
+
+def test_molecules_are_standardised_as_asked_for(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    table, run = tmp_path / "salts.csv", tmp_path / "run"
+    rows = ["CCN.Cl", "CCO", "C[C@H](N)O", "[13CH3]CC", "CC[NH3+]", "CCCCCCCC", "CCI(Cl)Cl"]
+    table.write_text("\n".join(["smiles", *rows]))
+    short = ("--size", "small", "--steps", 2, "--held-out", 0, "--no-report", "--precision", "fp32")
+    limits = ("--salts", "keep", "--max-heavy-atoms", 7, "--constraints", "default")
+    result = cli("train", table, "-o", run, *short, "--flatten", *limits)
+    assert result.exit_code == 0, result.output
+    standard = Standard(salts="keep", max_heavy_atoms=7).flattened()
+    assert molvae.load(run).checkpoint.standard == standard
+    assert "changed: 1 x spelling, 1 x neutralise, 1 x isotopes, 1 x stereo" in result.stderr
+    assert "1 x more than 7 heavy atoms" in result.stderr
+    assert "the constraints 'wide' admit it" in result.stderr
+    shown = cli("inspect", run).stdout
+    assert "all fragments kept, charges, stereo, isotopes taken away, at most 7 heavy" in shown
+    assert "constraints     default" in shown
+
+    single = ("--no-stereo", "--no-isotopes", "--neutralise")
+    again = cli("train", table, "-o", run, "--overwrite", *short, *single)
+    assert molvae.load(run).checkpoint.standard == Standard().flattened()
+    assert "SELFIES constraints: wide" in again.stderr
+    assert "constraints     wide" in cli("inspect", run).stdout
 
 
 BAD = {
@@ -123,6 +149,15 @@ BAD = {
         ["train", "good.csv", "-o", "run", "--set", "output=3"],
         "no setting 'output'",
     ),
+    "bad salts": (
+        ["train", "good.csv", "-o", "run", "--salts", "largst"],
+        "salts can't be 'largst'. Did you mean 'largest'",
+    ),
+    "bad constraints": (
+        ["train", "good.csv", "-o", "run", "--constraints", "wid"],
+        "Did you mean 'wide'",
+    ),
+    "no atoms": (["train", "good.csv", "-o", "run", "--max-heavy-atoms", "0"], "1 or more"),
     "half a setting": (["train", "good.csv", "-o", "run", "--set", "latent_dim"], "NAME=NUMBER"),
     "output is a file": (["train", "good.csv", "-o", "good.csv"], "Can't make the folder good.csv"),
     "no model": (["generate", "-m", "nowhere"], "No model at nowhere"),

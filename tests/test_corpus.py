@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molvae.chem.strings import DEFAULT_CONSTRAINTS, decode
+from molvae.chem.standard import Standard
+from molvae.chem.strings import DEFAULT_CONSTRAINTS, PRESETS, decode
 from molvae.corpus.batches import Batches
 from molvae.corpus.corpus import Corpus, encodable, prepare
 from molvae.corpus.disguise import Disguise
 from molvae.corpus.splits import TEST, TRAIN, VALID
 from molvae.corpus.table import as_table, numbers, read_table, smiles_column
 from molvae.corpus.vocabulary import PAD, Vocabulary
-from molvae.errors import MolVAEError, TableError
+from molvae.errors import MolVAEError, SettingsError, TableError
 from molvae.training.feed import feed
 
 NASTY = (
@@ -65,6 +66,45 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
     corpus = prepared.corpus
     assert corpus.properties[corpus.smiles.index("CCO")] == 6.0  # the mean of 5.5 and 6.5
     assert np.isnan(corpus.properties[corpus.smiles.index("CCC")])
+
+
+SALTY = ["CCO", "OCC", "CCN.Cl", "Cl.NCC", "[Na+].[O-]C(=O)[C@@H](N)C", "C/C=C/C", "C.C", "x", "*"]
+
+
+def test_changes_are_counted_by_step_and_the_account_adds_up() -> None:
+    account = prepare(as_table(SALTY)).account
+    assert (account.rows, account.kept, account.merged) == (9, 5, 2)
+    assert account.changed == {"salts": 3, "spelling": 1}
+    assert sum(account.rejected.values()) == 2
+    assert "5 molecules kept" in str(account)
+    assert "changed: 1 x spelling, 3 x salts" in str(account)
+    flat = prepare(as_table(SALTY), standard=Standard().flattened()).account
+    assert flat.changed == {"salts": 3, "spelling": 1, "neutralise": 1, "stereo": 2}
+    refusing = prepare(as_table(SALTY), standard=Standard(salts="reject")).account
+    assert (refusing.kept, refusing.merged) == (2, 1)
+    assert refusing.rejected["more than one fragment"] == 4
+    for one in (account, flat, refusing):
+        assert one.rows == one.kept + one.merged + sum(one.rejected.values())
+
+
+def test_large_molecules_are_rejected_by_name() -> None:
+    table = as_table(["CCO", "C" * 101])
+    assert prepare(table).account.rejected == {"more than 100 heavy atoms": 1}
+    wide = prepare(table, standard=Standard(max_heavy_atoms=2000), max_tokens=2000)
+    assert wide.account.kept == 2
+
+
+def test_constraints_are_as_wide_as_the_molecules_need() -> None:
+    usual, iodane = ["CCO", "CCI", "CS(C)(=O)=O"], "Cc1ccccc1I(Cl)Cl"
+    assert prepare(as_table(usual)).constraints == PRESETS["default"]
+    widened = prepare(as_table([*usual, iodane, iodane]))
+    assert widened.constraints == PRESETS["wide"]
+    assert (widened.account.kept, widened.account.merged) == (4, 1)
+    narrow = prepare(as_table([*usual, iodane]), constraints="default")
+    assert narrow.constraints == PRESETS["default"]
+    assert "the constraints 'wide' admit it" in narrow.rejects["reason"].iloc[0]
+    with pytest.raises(SettingsError, match=r"constraints can't be 'wid'\. Did you mean 'wide'\?"):
+        prepare(as_table(usual), constraints="wid")
 
 
 @given(data=st.binary(max_size=300))
@@ -190,7 +230,7 @@ def test_the_vocabulary_is_sorted_and_inverts() -> None:
 
 def test_an_unseen_token_rejects_its_row_alone() -> None:
     known = Vocabulary(["[C]", "[O]"])
-    rows = encodable(["CCO", "CCN", "x", "CCCC"], known, 3, DEFAULT_CONSTRAINTS)
+    rows = encodable(["CCO", "CCN", "x", "CCCC"], known, 3, DEFAULT_CONSTRAINTS, Standard())
     assert [row.smiles for row in rows] == ["CCO", "", "", ""]
     assert rows[1].reason == "the model has never seen [N]"
     assert rows[3].reason == "longer than the 3 tokens that the model has seen"

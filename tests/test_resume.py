@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 import molvae
 from molvae import files
+from molvae.checkpoint import standard_before
 from molvae.errors import CheckpointError, OutputError, SettingsError, TrainingError
 from molvae.run.folder import RunFolder
 from molvae.training import state as states
@@ -94,6 +96,22 @@ def test_an_interrupted_run_ends_in_the_same_weights(
     assert not RunFolder(tmp_path / "cut").has_state
     with pytest.raises(CheckpointError, match="has ended"):
         molvae.resume(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_run_begun_before_there_was_a_standard_goes_on(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat: bool
+) -> None:
+    """Its call had one switch, ``flat``, and knew no constraints."""
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 40)
+        molvae.train(csv_file, tmp_path, **SETTINGS, precision="fp32")
+    call = json.loads((tmp_path / "call.json").read_text())
+    del call["constraints"]
+    (tmp_path / "call.json").write_text(json.dumps({**call, "flat": flat}))
+    model = molvae.resume(tmp_path, quiet=True)
+    assert model.record["outcome"]["ending"] == "complete"
+    assert model.checkpoint.standard == standard_before(flat)
 
 
 def test_a_killed_run_ends_in_the_same_weights(csv_file: Path, tmp_path: Path) -> None:

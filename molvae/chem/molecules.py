@@ -7,11 +7,9 @@ heavy atom.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TypeAlias
 
 from rdkit import Chem, rdBase
-from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from molvae.errors import MoleculeError
 
@@ -97,23 +95,6 @@ def without_stereo(smiles: str) -> str:
     'CC(N)C(=O)O'
     """
     return str(Chem.MolToSmiles(parse(smiles), isomericSmiles=False))
-
-
-def flatten(molecule: Molecule) -> Molecule:
-    """A copy without stereo marks and isotopes, neutralised where that is possible.
-
-    Charges that belong to the drawing, such as a nitro group's, stay.
-    """
-    flat = _uncharger().uncharge(molecule)
-    Chem.RemoveStereochemistry(flat)
-    for atom in flat.GetAtoms():
-        atom.SetIsotope(0)
-    return Chem.RemoveHs(flat)  # those that only their isotope had kept
-
-
-@cache
-def _uncharger() -> rdMolStandardize.Uncharger:
-    return rdMolStandardize.Uncharger()
 
 
 def _problem(text: str) -> str:

@@ -16,13 +16,34 @@ from dataclasses import dataclass
 import selfies
 from rdkit import rdBase
 
-from molvae.chem.molecules import canonical, flatten, parse, randomised, to_smiles
+from molvae.chem.molecules import canonical, parse, randomised
+from molvae.chem.standard import DEFAULT_STANDARD, Standard, standardise
 from molvae.errors import MoleculeError
 
 Constraints = Mapping[str, int]
 """Bonding capacity of each kind of atom, as selfies knows them: ``{"C": 4, "N+1": 4, ...}``."""
 
 DEFAULT_CONSTRAINTS: Constraints = selfies.get_preset_constraints("default")
+
+PRESETS: Mapping[str, Constraints] = {
+    "octet_rule": selfies.get_preset_constraints("octet_rule"),
+    "default": DEFAULT_CONSTRAINTS,
+    "wide": {**DEFAULT_CONSTRAINTS, "I": 5},
+    "hypervalent": selfies.get_preset_constraints("hypervalent"),
+}
+"""Constraints that have a name: those of selfies, and ``wide``.
+
+``default`` admits for each kind of atom what RDKit's sanitising does, but for iodine: one bond
+against five. ``wide`` has those too, and so admits iodanes, such as Koser's reagent.
+``hypervalent`` goes beyond RDKit (chlorine with seven bonds): some of its strings decode to what
+is no molecule.
+"""
+
+AUTO = "auto"
+"""The narrowest of `LADDER` that admits all molecules that the widest admits."""
+
+LADDER = ("default", "wide")
+"""The presets that may be tried for a molecule, narrowest first."""
 
 _constraints_lock = threading.RLock()
 
@@ -53,13 +74,15 @@ class Encoded:
         smiles: The canonical SMILES, empty when the molecule can't be used.
         tokens: Its SELFIES symbols, empty when the molecule can't be used.
         reason: Why it can't be used, empty when it can.
-        flattened: Whether stereo or charges were taken away.
+        steps: The names of the steps of standardising that changed it, in their order.
+        admitted_by: When only the constraints refuse it, the narrowest preset that doesn't.
     """
 
     smiles: str
     tokens: tuple[str, ...]
     reason: str = ""
-    flattened: bool = False
+    steps: tuple[str, ...] = ()
+    admitted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,36 +101,72 @@ class Decoded:
 
 
 def encode(
-    smiles: str, constraints: Constraints = DEFAULT_CONSTRAINTS, *, flat: bool = False
+    smiles: str,
+    constraints: Constraints = DEFAULT_CONSTRAINTS,
+    standard: Standard = DEFAULT_STANDARD,
 ) -> Encoded:
-    """Turn a SMILES into the symbols of its canonical form, and verify the way back.
+    """Turn a SMILES into the symbols of its standardised form, and verify the way back.
 
     Args:
         smiles: Any SMILES.
         constraints: What selfies may bond.
-        flat: Take stereo, isotopes and neutralisable charges away first.
+        standard: How the molecule is standardised first.
     """
-    with constrained(constraints):
-        try:
-            molecule = parse(smiles)
-            name = to_smiles(molecule)
-            flattened = False
-            if flat:
-                flat_name = to_smiles(flatten(molecule))
-                flattened, name = flat_name != name, flat_name
-            tokens = tokenise(name)
-            if canonical(selfies.decoder("".join(tokens))) != name:
-                return Encoded("", (), "SELFIES changes this molecule on the way back")
-        except MoleculeError as error:
-            return Encoded("", (), str(error))
-    return Encoded(name, tokens, flattened=flattened)
+    try:
+        found = standardise(parse(smiles), standard, smiles)
+    except MoleculeError as error:
+        return Encoded("", (), str(error))
+    try:
+        return Encoded(found.smiles, verified(found.smiles, constraints), steps=found.steps)
+    except MoleculeError as error:
+        return _refused(found.smiles, str(error), constraints)
 
 
 def encode_many(
-    smiles: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS, *, flat: bool = False
+    smiles: Sequence[str],
+    constraints: Constraints = DEFAULT_CONSTRAINTS,
+    standard: Standard = DEFAULT_STANDARD,
 ) -> list[Encoded]:
     """Encode a chunk of SMILES; what can't be used carries its reason."""
-    return [encode(one, constraints, flat=flat) for one in smiles]
+    return [encode(one, constraints, standard) for one in smiles]
+
+
+def verified(smiles: str, constraints: Constraints) -> tuple[str, ...]:
+    """The symbols of a canonical SMILES, which decode to the very same.
+
+    Raises:
+        MoleculeError: When SELFIES can't write it, or writes another molecule.
+    """
+    with constrained(constraints):
+        tokens = tokenise(smiles)
+        if canonical(selfies.decoder("".join(tokens))) != smiles:
+            raise MoleculeError("SELFIES changes this molecule on the way back")
+    return tokens
+
+
+def _refused(smiles: str, reason: str, constraints: Constraints) -> Encoded:
+    """Tell whether it is the constraints that are to blame, by trying wider ones."""
+    for name in LADDER:
+        if PRESETS[name] != constraints and _is_admitted(smiles, PRESETS[name]):
+            hint = f"{reason}; the constraints {name!r} admit it"
+            return Encoded("", (), hint, admitted_by=name)
+    return Encoded("", (), reason)
+
+
+def _is_admitted(smiles: str, constraints: Constraints) -> bool:
+    try:
+        return bool(verified(smiles, constraints))
+    except MoleculeError:
+        return False
+
+
+def preset_of(constraints: Constraints) -> str:
+    """The name of constraints, ``other`` when they have none.
+
+    >>> preset_of(DEFAULT_CONSTRAINTS)
+    'default'
+    """
+    return next((name for name, one in PRESETS.items() if one == constraints), "other")
 
 
 def decode(tokens: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS) -> Decoded:
@@ -170,6 +229,11 @@ def reordered(
             return ()
 
 
-def _short(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("Err")), lines[0] if lines else "?")
+def _short(error: selfies.EncoderError) -> str:
+    """What selfies objects to, without the SMILES it repeats."""
+    parser = getattr(error.__cause__, "reason", None)
+    if parser:
+        return str(parser)
+    lines = [line.strip() for line in str(error).splitlines()]
+    bonds = [line.strip("[]") for line in lines if line.startswith("[")]
+    return bonds[0] if bonds else lines[0]

@@ -79,6 +79,7 @@ def _write(encodings: Encodings, output: str) -> None:
     facts = {
         "smiles": encodings.smiles,
         "reason": encodings.reasons,
+        "steps": [", ".join(steps) for steps in encodings.steps],
         "flattened": encodings.flattened,
     }
     latents = pd.DataFrame(encodings.mean, columns=names)

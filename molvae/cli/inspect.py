@@ -64,7 +64,9 @@ def summary(model: MolVAE, report: dict[str, Any] | None = None) -> str:
         f"trained on      {data['train']:,} molecules, {outcome['steps']:,} steps, "
         f"{outcome['epochs']:.1f} epochs ({outcome['ending']})",
         f"heads           {', '.join(model.property_names) or 'none'}",
-        f"stereo, charges {'taken away' if about['flat'] else _extras(about['vocabulary'])}",
+        f"standard        {_standard(about['standard'])}",
+        f"stereo, charges {_extras(about['vocabulary'], about['standard'])}",
+        f"constraints     {about['preset']}",
     ]
     return "\n".join(
         lines
@@ -76,7 +78,31 @@ def summary(model: MolVAE, report: dict[str, Any] | None = None) -> str:
     )
 
 
-def _extras(symbols: list[str]) -> str:
+_SALTS = {
+    "largest": "largest organic fragment",
+    "keep": "all fragments kept",
+    "reject": "several fragments refused",
+}
+
+
+def _standard(standard: dict[str, Any]) -> str:
+    """How molecules are treated, in a line."""
+    taken = {
+        "charges": standard["neutralise"],
+        "stereo": not standard["stereo"],
+        "isotopes": not standard["isotopes"],
+    }
+    gone = [name for name, away in taken.items() if away]
+    removed = f"{', '.join(gone)} taken away" if gone else "nothing taken away"
+    return (
+        f"{_SALTS[standard['salts']]}, {removed}, "
+        f"at most {standard['max_heavy_atoms']:,} heavy atoms"
+    )
+
+
+def _extras(symbols: list[str], standard: dict[str, Any]) -> str:
+    if standard["neutralise"] and not standard["stereo"]:
+        return "taken away"
     marks = {"stereo": "@/\\", "charges": "+-"}
     bodies = [symbol.strip("[]") for symbol in symbols]
     seen = [name for name, signs in marks.items() if any(set(body) & set(signs) for body in bodies)]

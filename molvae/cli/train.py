@@ -80,8 +80,25 @@ from molvae.errors import SettingsError, nearest
     show_default=True,
     help="Processes that train together: one a GPU, or a share of the cores each.",
 )
+@click.option(
+    "--salts",
+    metavar="NAME",
+    help="Of several fragments: largest (the organic one), keep, or reject.  [default: largest]",
+)
+@click.option("--neutralise", is_flag=True, help="Take charges away where that is possible.")
+@click.option("--no-stereo", is_flag=True, help="Take stereo marks away.")
+@click.option("--no-isotopes", is_flag=True, help="Take isotope labels away.")
+@click.option(
+    "--flatten", is_flag=True, help="Short for --neutralise --no-stereo --no-isotopes together."
+)
+@click.option("--max-heavy-atoms", type=int, help="Reject larger molecules.  [default: 100]")
 @click.option("--max-tokens", type=int, help="Reject longer molecules.  [default: 120]")
-@options.flatten
+@click.option(
+    "--constraints",
+    metavar="NAME",
+    help="What SELFIES may bond: auto (what the molecules need), default, wide (iodine of higher "
+    "valence too), hypervalent or octet_rule.  [default: auto]",
+)
 @options.seed
 @options.device
 @options.workers
@@ -93,9 +110,11 @@ def train(
     output: str | None,
     resumed: str | None,
     properties: tuple[str, ...],
+    neutralise: bool,
+    no_stereo: bool,
+    no_isotopes: bool,
     flatten: bool,
     others: tuple[str, ...],
-    max_tokens: int | None,
     **given: Any,
 ) -> None:
     """Learn a latent space from a CSV of SMILES.
@@ -105,19 +124,22 @@ def train(
     with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C and SIGTERM save
     and leave; after any end, --resume goes on to the same weights.
 
+    How molecules are standardised is stored in the model, which later treats what it reads alike.
+
     \b
     Example:
       molvae train data.csv -o runs/mine --property logp --max-minutes 8
     """
     if (resumed is None) == (data is None) or (resumed is None) == (output is None):
         raise click.UsageError("Name DATA.csv and -o FOLDER, or --resume FOLDER alone.")
-    from molvae.run.train import SETTINGS, resume
+    from molvae.run.train import NUMBERS, resume
     from molvae.run.train import train as run
 
     settings = {name: value for name, value in given.items() if value is not None}
-    if max_tokens is not None:
-        settings["max_tokens"] = max_tokens
-    settings.update(_assignment(text, SETTINGS) for text in others)
+    settings.update(
+        _taken_away(neutralise or flatten, no_stereo or flatten, no_isotopes or flatten)
+    )
+    settings.update(_assignment(text, NUMBERS) for text in others)
     if resumed is not None:
         asked = click.get_current_context().get_parameter_source
         defaults = {name for name in given if asked(name) is not ParameterSource.COMMANDLINE}
@@ -125,13 +147,23 @@ def train(
         model = resume(resumed, **changed)
     else:
         assert data is not None
-        model = run(data, output, properties=properties, flat=flatten, **settings)
+        model = run(data, output, properties=properties, **settings)
     if model.record["outcome"]["ending"] == "interrupted":
         raise KeyboardInterrupt
     if not given["quiet"]:
         from molvae.cli.inspect import summary
 
         click.echo(summary(model), err=True)
+
+
+def _taken_away(charges: bool, stereo: bool, isotopes: bool) -> dict[str, bool]:
+    """What was asked for, as `train` names it; what wasn't is left to its default."""
+    asked = {
+        "neutralise": (charges, True),
+        "stereo": (stereo, False),
+        "isotopes": (isotopes, False),
+    }
+    return {name: value for name, (is_asked, value) in asked.items() if is_asked}
 
 
 def _assignment(text: str, known: Sequence[str]) -> tuple[str, int | float]:

@@ -11,7 +11,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from molvae.chem.strings import DEFAULT_CONSTRAINTS, Constraints, Encoded, encode_many
+from molvae import settings as checks
+from molvae.chem.standard import DEFAULT_STANDARD, STEPS, Standard
+from molvae.chem.strings import AUTO, LADDER, PRESETS, Constraints, Encoded, encode_many
 from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out, split_from_column
 from molvae.corpus.table import numbers, smiles_column
 from molvae.corpus.vocabulary import Vocabulary
@@ -30,14 +32,16 @@ class Account:
         rows: Rows read.
         kept: Distinct molecules kept.
         merged: Rows that hold a molecule that an earlier row holds.
-        changed: Kept molecules that were spelled otherwise than canonically.
+        changed: Kept molecules that a step of standardising changed, by the step's name
+            (`molvae.chem.standard`); ``spelling`` counts those that weren't given as canonical
+            SMILES. A molecule counts in each step that changed it.
         rejected: Rows that can't be used, by reason.
     """
 
     rows: int
     kept: int
     merged: int
-    changed: int
+    changed: dict[str, int]
     rejected: dict[str, int]
 
     def __str__(self) -> str:
@@ -46,6 +50,9 @@ class Account:
             f"{self.rows:,} rows: {self.kept:,} molecules kept, "
             f"{self.merged:,} rows merged, {lost:,} rejected"
         ]
+        if self.changed:
+            steps = (f"{count:,} x {step}" for step, count in self.changed.items())
+            lines.append(f"  changed: {', '.join(steps)}")
         ranked = sorted(self.rejected.items(), key=lambda item: -item[1])
         lines += [f"  {count:,} x {reason}" for reason, count in ranked[:5]]
         if len(ranked) > 5:
@@ -100,14 +107,14 @@ class Preparation:
         account: What became of each row, counted.
         rejects: ``row`` (from 1, the header not counted), ``text``, ``reason``.
         constraints: What selfies may bond.
-        flat: Whether stereo, isotopes and charges were taken away.
+        standard: How the molecules were standardised.
     """
 
     corpus: Corpus
     account: Account
     rejects: pd.DataFrame
     constraints: Constraints
-    flat: bool
+    standard: Standard
 
 
 def prepare(
@@ -118,8 +125,8 @@ def prepare(
     split_column: str | None = None,
     held_out: float = HELD_OUT_SHARE,
     max_tokens: int = MAX_TOKENS,
-    constraints: Constraints = DEFAULT_CONSTRAINTS,
-    flat: bool = False,
+    constraints: str = AUTO,
+    standard: Standard = DEFAULT_STANDARD,
     seed: int = 0,
     workers: int | None = None,
 ) -> Preparation:
@@ -135,14 +142,17 @@ def prepare(
         split_column: A column that says train, valid or test; by default all is train.
         held_out: Share of the training molecules that becomes valid when nothing else is.
         max_tokens: Longer molecules are rejected.
-        constraints: What selfies may bond.
-        flat: Take stereo, isotopes and charges away first.
+        constraints: The name of one of `molvae.chem.strings.PRESETS`, which then refuses what it
+            can't bond; ``auto`` takes the narrowest that admits all that can be admitted.
+        standard: How the molecules are standardised, and how large they may be.
         seed: Which rows are held out.
         workers: Processes to encode in.
 
     Raises:
         TableError: For a column that isn't there, or when no molecule is left to train on.
+        SettingsError: For constraints without that name.
     """
+    checks.choice("constraints", constraints, (AUTO, *PRESETS))
     name = smiles_column(table, column)
     texts = table[name].tolist()
     values = numbers(table, property_names)
@@ -151,8 +161,7 @@ def prepare(
         if split_column
         else np.full(len(texts), TRAIN, dtype=np.int8)
     )
-    work = partial(encode_many, constraints=constraints, flat=flat)
-    encoded = list(ordered(work, texts, workers))
+    encoded, preset = _encoded(texts, constraints, standard, workers)
     sorting = _sort(encoded, given, max_tokens)
     tokens = [encoded[row].tokens for row in sorting.kept]
     split = hold_out(given[sorting.kept], tokens, held_out, seed)
@@ -181,10 +190,38 @@ def prepare(
         rows=len(texts),
         kept=len(sorting.kept),
         merged=len(sorting.merged),
-        changed=sum(texts[row].strip() != encoded[row].smiles for row in sorting.kept),
+        changed=_changed([encoded[row] for row in sorting.kept]),
         rejected=dict(Counter(sorting.reasons.values())),
     )
-    return Preparation(corpus, account, _reject_table(sorting, texts), constraints, flat)
+    rejects = _reject_table(sorting, texts)
+    return Preparation(corpus, account, rejects, PRESETS[preset], standard)
+
+
+def _changed(kept: Sequence[Encoded]) -> dict[str, int]:
+    """How many molecules each step changed, of the steps that changed any, in their order."""
+    counts = Counter(step for one in kept for step in one.steps)
+    return {step: counts[step] for step in STEPS if counts[step]}
+
+
+def _encoded(
+    texts: Sequence[str], constraints: str, standard: Standard, workers: int | None
+) -> tuple[list[Encoded], str]:
+    """The molecules of a table, a row each, and the preset of constraints that writes them."""
+    preset = LADDER[0] if constraints == AUTO else constraints
+
+    def encode(some: Sequence[str]) -> list[Encoded]:
+        work = partial(encode_many, constraints=PRESETS[preset], standard=standard)
+        return list(ordered(work, some, workers))
+
+    encoded = encode(texts)
+    refused = [row for row, one in enumerate(encoded) if one.admitted_by]
+    if constraints == AUTO and refused:
+        # What a narrower preset of the ladder admits, a wider one writes and reads alike.
+        preset = max((encoded[row].admitted_by for row in refused), key=LADDER.index)
+        again = encode([texts[row] for row in refused])
+        for row, one in zip(refused, again, strict=True):
+            encoded[row] = one
+    return encoded, preset
 
 
 @dataclass
@@ -279,15 +316,15 @@ def encodable(
     vocabulary: Vocabulary,
     max_tokens: int,
     constraints: Constraints,
+    standard: Standard,
     *,
-    flat: bool = False,
     workers: int | None = None,
 ) -> list[Encoded]:
-    """Encode molecules for a model that exists.
+    """Encode molecules for a model that exists, standardised as it was trained.
 
     A token that it has never seen, or more tokens than it ever saw, reject their row.
     """
-    work = partial(encode_many, constraints=constraints, flat=flat)
+    work = partial(encode_many, constraints=constraints, standard=standard)
     return [_if_known(one, vocabulary, max_tokens) for one in ordered(work, smiles, workers)]
 
 

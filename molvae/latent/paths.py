@@ -95,7 +95,8 @@ def interpolate(
         compounds: Two or more SMILES.
         steps: Points of each leg, both ends included.
         curve: A name in `CURVES`.
-        flat: Take stereo, isotopes and neutralisable charges of the compounds away first.
+        flat: Take stereo, isotopes and neutralisable charges of the compounds away too, whatever
+            the model's own standard keeps.
         strict: Leave out points whose string SELFIES had to repair; a note counts them.
 
     Raises:

@@ -17,8 +17,10 @@ import torch
 
 from molvae import display, files
 from molvae import settings as checks
-from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale
+from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale, standard_before
 from molvae.chem.identity import KnownMolecules
+from molvae.chem.standard import Standard
+from molvae.chem.strings import AUTO, preset_of
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
@@ -40,9 +42,13 @@ from molvae.training.team import Team
 _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
 _TRAINING = [field.name for field in fields(TrainingConfig) if field.name not in _DERIVED]
+_STANDARD = [field.name for field in fields(Standard)]
 
-SETTINGS = (*_SHAPE, *_TRAINING)
-"""The numbers that `train` takes beside its own arguments."""
+NUMBERS = (*_SHAPE, *_TRAINING)
+"""The settings that `--set` takes: those of the network and of its training."""
+
+SETTINGS = (*NUMBERS, *_STANDARD)
+"""What `train` takes beside its own arguments."""
 
 
 def train(
@@ -55,7 +61,7 @@ def train(
     held_out: float = HELD_OUT_SHARE,
     size: str = "base",
     max_tokens: int = MAX_TOKENS,
-    flat: bool = False,
+    constraints: str = AUTO,
     seed: int = 0,
     device: str = "auto",
     workers: int | None = None,
@@ -81,7 +87,8 @@ def train(
             is kept apart to choose the best weights by; 0 keeps the last weights.
         size: "small", "base" or "large".
         max_tokens: Molecules of more SELFIES symbols are rejected.
-        flat: Take stereo, isotopes and neutralisable charges away from all molecules.
+        constraints: What SELFIES may bond: the name of one of `molvae.chem.strings.PRESETS`, or
+            ``auto`` for the narrowest of them that admits the molecules.
         seed: Of everything random.
         device: ``auto``, ``cpu``, ``cuda``...
         workers: Processes for chemistry; by default one a core.
@@ -89,8 +96,10 @@ def train(
         report: Measure the model on the held-out molecules when training has ended.
         overwrite: Replace the model in the run folder.
         quiet: Show nothing on stderr.
-        settings: Single numbers over the defaults: any field of
-            `molvae.training.config.TrainingConfig` or `molvae.network.config.NetworkConfig`.
+        settings: Single values over the defaults: any field of
+            `molvae.chem.standard.Standard` (how molecules are standardised, now and whenever the
+            model reads some), `molvae.training.config.TrainingConfig` or
+            `molvae.network.config.NetworkConfig`.
 
     Returns:
         The model with its best weights. ``model.record`` tells how training went; its ``ending``
@@ -133,6 +142,8 @@ def resume(
     folder = RunFolder(output)
     call = folder.call()
     path = call.pop("source")
+    if "flat" in call:  # begun before molecules had a standard: they stay as they were
+        call.update(asdict(standard_before(call.pop("flat"))), constraints="default")
     if source is None and path in ("", "-"):
         raise CheckpointError(f"The molecules of {output} came from no file. Give them again.")
     if not folder.has_state and (folder.path / FILE_NAME).exists():
@@ -158,8 +169,8 @@ def _train(
         team = Team.present()
         first = team.rank == 0
         settings = {name: value for name, value in call.items() if name in SETTINGS}
-        seed, flat = checks.seed(call["seed"]), bool(call["flat"])
-        shape, config = _split_settings(settings, seed)
+        seed = checks.seed(call["seed"])
+        standard, shape, config = _split_settings(settings, seed)
         sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
@@ -170,11 +181,14 @@ def _train(
             split_column=call["split_column"],
             held_out=call["held_out"],
             max_tokens=call["max_tokens"],
-            flat=flat,
+            constraints=call["constraints"],
+            standard=standard,
             seed=seed,
             workers=call["workers"],
         )
         show(str(preparation.account))
+        if preset_of(preparation.constraints) != "default":
+            show(f"SELFIES constraints: {preset_of(preparation.constraints)}")
         if folder is not None and first:  # made only now, when there is something to train on
             owned.enter_context(folder.owned())
             if not resumed:
@@ -235,7 +249,7 @@ def _checkpoint(preparation: Preparation, course: Course, outcome: Outcome) -> C
         network=course.network,
         vocabulary=corpus.vocabulary,
         constraints=preparation.constraints,
-        flat=preparation.flat,
+        standard=preparation.standard,
         properties=course.scales,
         known=KnownMolecules.of(trained),
         record=_record(preparation, course.config, outcome),
@@ -271,14 +285,16 @@ _ENDINGS = {
 
 def _split_settings(
     settings: Mapping[str, Any], seed: int
-) -> tuple[dict[str, Any], TrainingConfig]:
-    """Tell the numbers of the network's shape from those of its training."""
+) -> tuple[Standard, dict[str, Any], TrainingConfig]:
+    """Tell the settings of the molecules, of the network's shape and of its training apart."""
     for name in settings:
         if name not in SETTINGS:
             raise SettingsError(f"There is no setting {name!r}.{nearest(name, SETTINGS)}")
     shape = {name: value for name, value in settings.items() if name in _SHAPE}
     training = {name: value for name, value in settings.items() if name in _TRAINING}
-    return shape, from_mapping(TrainingConfig, {**training, "seed": seed})
+    standard = {name: value for name, value in settings.items() if name in _STANDARD}
+    config = {**training, "seed": seed}
+    return from_mapping(Standard, standard), shape, from_mapping(TrainingConfig, config)
 
 
 def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
