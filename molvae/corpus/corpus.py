@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from molvae.chem.strings import DEFAULT_CONSTRAINTS, Constraints, Encoded, encode_many
 from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out, split_from_column
-from molvae.corpus.table import numbers, smiles_column
+from molvae.corpus.table import numbers, smiles_column, unreadable
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import TableError
 from molvae.parallel import ordered
@@ -129,7 +129,7 @@ def prepare(
     become the mean of the numbers that its like have.
 
     Args:
-        table: As `molvae.corpus.table.read_table` gives it.
+        table: As `molvae.corpus.table.as_table` gives it.
         column: The column of SMILES; found when absent.
         property_names: Numeric columns to learn; blanks are allowed.
         split_column: A column that says train, valid or test; by default all is train.
@@ -152,7 +152,10 @@ def prepare(
         else np.full(len(texts), TRAIN, dtype=np.int8)
     )
     work = partial(encode_many, constraints=constraints, flat=flat)
-    encoded = list(ordered(work, texts, workers))
+    encoded = [
+        replace(one, reason=told) if one.reason and told else one
+        for one, told in zip(ordered(work, texts, workers), unreadable(table), strict=True)
+    ]
     sorting = _sort(encoded, given, max_tokens)
     tokens = [encoded[row].tokens for row in sorting.kept]
     split = hold_out(given[sorting.kept], tokens, held_out, seed)

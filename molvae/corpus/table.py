@@ -46,7 +46,7 @@ def unreadable(table: pd.DataFrame) -> list[str]:
     """Why each row has no SMILES, where its file had a record that can't be read; else empty."""
     if UNREADABLE not in table.columns:
         return [""] * len(table)
-    return list(table[UNREADABLE])
+    return [str(one) for one in table[UNREADABLE]]
 
 
 def smiles_column(table: pd.DataFrame | TableSource, wanted: str | int | None = None) -> str:
@@ -60,9 +60,7 @@ def smiles_column(table: pd.DataFrame | TableSource, wanted: str | int | None = 
         TableError: When the wanted column isn't there, or none looks like SMILES.
     """
     if wanted is not None:
-        return known_column(
-            table.columns, str(wanted)
-        )  # as the names of a DataFrame may be numbers
+        return known_column(table.columns, str(wanted))  # a DataFrame may have numbers as names
     by_lower = {name.lower(): name for name in reversed(list(table.columns))}
     for name in USUAL_NAMES:
         if name in by_lower:

@@ -23,8 +23,8 @@ class StructureData:
     """A row a record: its molecule and its properties.
 
     The columns are ``smiles``, from the block; ``name``, its title; ``unreadable``, why there is
-    no SMILES; and the properties. A first pass finds the properties of all records, in the order in which they come. A property
-    that is called as one of the first columns is, such as ``smiles``, becomes ``smiles.1``.
+    no SMILES; and the properties. A first pass finds the properties of all records, in
+    the order in which they come; one that is called as a column before it becomes ``smiles.1``.
 
     Args:
         content: The file.
