@@ -111,7 +111,7 @@ def evaluate(
     texts = table[smiles_column(table, column)]
     told = _told(table)
     found = load_reference(reference, train=train, column=column, device=device, workers=workers)
-    smiles = list(ordered(canonical_many, texts.tolist(), workers))
+    smiles = list(ordered(canonical_many, texts.tolist(), workers, given_up=""))
     evaluation = take_measures(smiles, found, device=place, workers=workers, on_measure=on_measure)
     molecules = evaluation.molecules
     molecules.insert(0, "smiles", texts.to_numpy())
@@ -170,7 +170,7 @@ def _molecules(source: Source, column: str | None, workers: int | None) -> list[
     """The molecules of a table as canonical SMILES; what is none is left out and told."""
     table = as_table(source, workers=workers)
     texts = table[smiles_column(table, column)].tolist()
-    smiles = [one for one in ordered(canonical_many, texts, workers) if one]
+    smiles = [one for one in ordered(canonical_many, texts, workers, given_up="") if one]
     if not smiles:
         raise TableError(f"{_called(source)} has no valid molecule to compare with.")
     if len(smiles) < len(texts):

@@ -16,10 +16,12 @@ from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out
 from molvae.corpus.table import numbers, smiles_column, unreadable
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import TableError
-from molvae.parallel import ordered
+from molvae.parallel import GIVEN_UP, ordered
 
 MAX_TOKENS = 120
 """Longer molecules are rejected by default; drug-like ones have 20 to 70 tokens."""
+
+_GIVEN_UP = Encoded("", (), GIVEN_UP)
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,10 @@ def prepare(
         else np.full(len(texts), TRAIN, dtype=np.int8)
     )
     work = partial(encode_many, constraints=constraints, flat=flat)
+    encoded = list(ordered(work, texts, workers, given_up=_GIVEN_UP))
     encoded = [
         replace(one, reason=told) if one.reason and told else one
-        for one, told in zip(ordered(work, texts, workers), unreadable(table), strict=True)
+        for one, told in zip(encoded, unreadable(table), strict=True)
     ]
     sorting = _sort(encoded, given, max_tokens)
     tokens = [encoded[row].tokens for row in sorting.kept]
@@ -291,7 +294,8 @@ def encodable(
     A token that it has never seen, or more tokens than it ever saw, reject their row.
     """
     work = partial(encode_many, constraints=constraints, flat=flat)
-    return [_if_known(one, vocabulary, max_tokens) for one in ordered(work, smiles, workers)]
+    encoded = ordered(work, smiles, workers, given_up=_GIVEN_UP)
+    return [_if_known(one, vocabulary, max_tokens) for one in encoded]
 
 
 def _if_known(one: Encoded, vocabulary: Vocabulary, max_tokens: int) -> Encoded:

@@ -11,11 +11,12 @@ from molvae.corpus.formats import AT_A_TIME
 from molvae.corpus.formats.content import Content
 from molvae.corpus.formats.names import UNREADABLE, distinct
 from molvae.errors import TableError
-from molvae.parallel import ordered
+from molvae.parallel import GIVEN_UP, ordered
 
 _END = "$$$$"
 _PROPERTY = re.compile(r">.*?<(.*)>")
 _COUNTS = re.compile(rb"V[23]000\s*$")
+_GIVEN_UP = BlockRead("", GIVEN_UP)
 _LONGEST_RECORD = 4 * LONGEST_BLOCK
 
 
@@ -50,10 +51,10 @@ class StructureData:
         left = _records(self._content)
         while records := list(islice(left, AT_A_TIME)):
             blocks = ["\n".join(record[: _end_of_block(record)]) + "\n" for record in records]
-            for record, read in zip(
-                records, ordered(read_blocks, blocks, self._workers), strict=True
-            ):
-                yield self._row(record, read)
+            # All at once: nobody else may use the processes before these are read.
+            read = list(ordered(read_blocks, blocks, self._workers, given_up=_GIVEN_UP))
+            for record, molecule in zip(records, read, strict=True):
+                yield self._row(record, molecule)
 
     def _row(self, record: list[str], read: BlockRead) -> list[str]:
         values = _properties(record)
