@@ -260,6 +260,13 @@ def test_what_is_too_long_to_be_held_is_refused(
         open_table(path)
 
 
+def test_a_smiles_in_place_of_a_path_is_no_file() -> None:
+    with pytest.raises(TableError, match=r"No file CCO\."):
+        open_table("CCO")
+    with pytest.raises(TableError, match="file name too long"):
+        open_table("C" * 5_000)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [

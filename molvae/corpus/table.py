@@ -79,7 +79,7 @@ def smiles_column(table: pd.DataFrame | TableSource, wanted: str | int | None = 
     if _is_smiles(best):
         raise TableError(
             f"The first line names the columns, but {best!r} in it is itself a SMILES. "
-            "Put a line such as `smiles` above it."
+            "Put a line such as `smiles` above it, or call a list of SMILES .smi."
         )
     return best
 

@@ -50,7 +50,8 @@ class Content:
 
     def __init__(self, source: str | Path) -> None:
         self.name = str(source)
-        self.path = self._regular(source)
+        with self._translated():
+            self.path = self._regular(source)
         name = self.name.lower().removesuffix(".gz")
         self.suffix = "" if self.name == "-" else Path(name).suffix
         with self._translated(), self.path.open("rb") as stream:
@@ -108,7 +109,7 @@ class Content:
             raise TableError(f"No file {path}.{_near_file(path)}")
         if path.is_file():
             return path
-        with self._translated(), path.open("rb") as stream:
+        with path.open("rb") as stream:
             return self._spooled(stream)
 
     def _spooled(self, stream: IO[bytes]) -> Path:
