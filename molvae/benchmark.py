@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 
 from molvae import display
 from molvae.chem.molecules import canonical_many
+from molvae.corpus.reading import Source
 from molvae.corpus.splits import TEST, TRAIN, VALID, split_from_column
 from molvae.corpus.table import as_table, smiles_column
 from molvae.errors import TableError
@@ -24,9 +25,6 @@ from molvae.metrics.reference import Reference, ReferenceSet, TrainingSet
 from molvae.model import choose_device
 from molvae.parallel import ordered
 
-Molecules = str | Path | pd.DataFrame | Iterable[str]
-"""A file, a table or SMILES."""
-
 SUFFIX = ".safetensors"
 """What the name of a stored reference ends in."""
 
@@ -34,10 +32,10 @@ _TOLD = ("temperature", "strict", "novel")
 
 
 def reference(
-    test: Molecules,
+    test: Source,
     *,
-    scaffolds: Molecules | None = None,
-    train: Molecules | None = None,
+    scaffolds: Source | None = None,
+    train: Source | None = None,
     split_column: str | None = None,
     name: str = "",
     column: str | None = None,
@@ -62,12 +60,12 @@ def reference(
     """
     place = choose_device(device)
 
-    def described(source: Molecules) -> ReferenceSet:
+    def described(source: Source) -> ReferenceSet:
         smiles = _molecules(source, column, workers)
         return ReferenceSet.of(smiles, device=place, workers=workers)
 
     if split_column is not None:
-        table = as_table(test)
+        table = as_table(test, workers=workers)
         split = split_from_column(table, split_column)
         if not (split == TEST).any():
             raise TableError(f"No row is for testing: the column {split_column!r} never says test.")
@@ -82,10 +80,10 @@ def reference(
 
 
 def evaluate(
-    generated: Molecules,
-    reference: Molecules | Reference,
+    generated: Source,
+    reference: Source | Reference,
     *,
-    train: Molecules | None = None,
+    train: Source | None = None,
     column: str | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -109,11 +107,11 @@ def evaluate(
         TableError: For a table or a reference that can't be read.
     """
     place = choose_device(device)
-    table = as_table(generated)
+    table = as_table(generated, workers=workers)
     texts = table[smiles_column(table, column)]
     told = _told(table)
     found = load_reference(reference, train=train, column=column, device=device, workers=workers)
-    smiles = list(ordered(canonical_many, texts.tolist(), workers))
+    smiles = list(ordered(canonical_many, texts.tolist(), workers, given_up=""))
     evaluation = take_measures(smiles, found, device=place, workers=workers, on_measure=on_measure)
     molecules = evaluation.molecules
     molecules.insert(0, "smiles", texts.to_numpy())
@@ -121,9 +119,9 @@ def evaluate(
 
 
 def load_reference(
-    source: Molecules | Reference,
+    source: Source | Reference,
     *,
-    train: Molecules | None = None,
+    train: Source | None = None,
     column: str | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -162,17 +160,17 @@ def _tell_of_another_rdkit(found: Reference) -> None:
 
 
 def _training_set(
-    source: Molecules, column: str | None, device: torch.device, workers: int | None
+    source: Source, column: str | None, device: torch.device, workers: int | None
 ) -> TrainingSet:
     smiles = list(dict.fromkeys(_molecules(source, column, workers)))
     return TrainingSet.of(smiles, device=device, workers=workers)
 
 
-def _molecules(source: Molecules, column: str | None, workers: int | None) -> list[str]:
+def _molecules(source: Source, column: str | None, workers: int | None) -> list[str]:
     """The molecules of a table as canonical SMILES; what is none is left out and told."""
-    table = as_table(source)
+    table = as_table(source, workers=workers)
     texts = table[smiles_column(table, column)].tolist()
-    smiles = [one for one in ordered(canonical_many, texts, workers) if one]
+    smiles = [one for one in ordered(canonical_many, texts, workers, given_up="") if one]
     if not smiles:
         raise TableError(f"{_called(source)} has no valid molecule to compare with.")
     if len(smiles) < len(texts):
@@ -181,7 +179,7 @@ def _molecules(source: Molecules, column: str | None, workers: int | None) -> li
     return smiles
 
 
-def _called(source: Molecules) -> str:
+def _called(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "The table"
 
 

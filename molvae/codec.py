@@ -60,10 +60,23 @@ class Encodings:
         nats: np.ndarray = 0.5 * (variance + self.mean**2 - 1 - np.log(variance))
         return nats
 
-    def sample(self, seed: int) -> np.ndarray:
-        """One draw of each posterior, (N, D) float32."""
-        checks.seed(seed)
-        noise = np.random.default_rng(seed).standard_normal(self.mean.shape, dtype=np.float32)
+    @classmethod
+    def joined(cls, parts: Sequence[Encodings]) -> Encodings:
+        """The rows of several, one after the other."""
+        return cls(
+            [one for part in parts for one in part.smiles],
+            [one for part in parts for one in part.tokens],
+            np.concatenate([part.mean for part in parts]),
+            np.concatenate([part.deviation for part in parts]),
+            [one for part in parts for one in part.reasons],
+            [one for part in parts for one in part.steps],
+        )
+
+    def sample(self, seed: int | np.random.Generator) -> np.ndarray:
+        """One draw of each posterior, (N, D) float32; a generator goes on from part to part."""
+        if not isinstance(seed, np.random.Generator):
+            seed = np.random.default_rng(checks.seed(seed))
+        noise = seed.standard_normal(self.mean.shape, dtype=np.float32)
         drawn: np.ndarray = self.mean + self.deviation * noise
         return drawn
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pandas as pd
 import torch
 
 from molvae import checkpoint as checkpoints
+from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
-from molvae.chem.fingerprints import tanimoto
 from molvae.chem.molecules import canonical_many
 from molvae.chem.strings import preset_of
 from molvae.codec import Encodings, NetworkCodec
-from molvae.corpus.table import as_table, numbers, smiles_column
+from molvae.corpus.reading import CHUNK, Source, open_table
+from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
 from molvae.errors import SettingsError, TableError
 from molvae.guidance.objective import Objective
 from molvae.guidance.search import Search, optimize
@@ -27,9 +28,7 @@ from molvae.health.report import Report
 from molvae.health.training import Training
 from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.paths import MoleculePath, interpolate
-
-Source = str | Path | pd.DataFrame | Iterable[str]
-"""Where molecules come from: a file, a table, or SMILES."""
+from molvae.latent.reconstruction import reconstruct
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -81,7 +80,7 @@ class MolVAE:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, workers: int | None = None) -> None:
-        self.checkpoint = checkpoint
+        self.checkpoint, self.workers = checkpoint, workers
         self.codec = NetworkCodec(checkpoint, workers=workers)
 
     @property
@@ -142,7 +141,7 @@ class MolVAE:
         """Draw molecules from the prior; see `molvae.latent.generation.generate`."""
         names: list[str] = []
         if reference is not None:
-            table = as_table(reference)
+            table = as_table(reference, workers=self.workers)
             names = [one for one in canonical_many(table[smiles_column(table)].tolist()) if one]
             if not names:
                 raise TableError("The reference holds no molecule that RDKit can read.")
@@ -213,8 +212,19 @@ class MolVAE:
         Returns:
             Posterior means and deviations, NaN with a reason where a row can't be used.
         """
-        table = as_table(source)
-        return self.codec.encode(table[smiles_column(table, column)].tolist(), flat=flat)
+        return Encodings.joined(list(self.encode_chunks(source, column=column, flat=flat)))
+
+    def encode_chunks(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        rows: int = CHUNK,
+    ) -> Iterator[Encodings]:
+        """As `encode`, but part by part, of ``rows`` rows at most: for files of any size."""
+        for _, encodings in self._encoded(source, column, flat, rows):
+            yield encodings
 
     def decode(
         self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0
@@ -278,27 +288,25 @@ class MolVAE:
             (Tanimoto, Morgan 2), ``steps`` (of standardising that changed it), ``flattened``,
             ``reason``; with ``sample`` also ``seed``.
         """
-        table = as_table(source)
-        texts = table[smiles_column(table, column)].tolist()
-        encodings = self.codec.encode(texts, flat=flat)
-        latents = encodings.sample(seed) if sample else encodings.mean
-        back = [one.smiles for one in self.codec.decode(latents)]
-        pairs = list(zip(encodings.smiles, back, strict=True))
-        rows = pd.DataFrame(
-            {
-                "input": texts,
-                "smiles": encodings.smiles,
-                "reconstruction": back,
-                "exact": [bool(one) and one == other for one, other in pairs],
-                "similarity": [
-                    tanimoto(one, other) if one and other else float("nan") for one, other in pairs
-                ],
-                "steps": [", ".join(steps) for steps in encodings.steps],
-                "flattened": encodings.flattened,
-                "reason": encodings.reasons,
-            }
-        )
-        return rows.assign(seed=seed) if sample else rows
+        parts = self.reconstruct_chunks(source, column=column, flat=flat, sample=sample, seed=seed)
+        return pd.concat(list(parts), ignore_index=True)
+
+    def reconstruct_chunks(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        sample: bool = False,
+        seed: int = 0,
+        rows: int = CHUNK,
+    ) -> Iterator[pd.DataFrame]:
+        """As `reconstruct`, but part by part, of ``rows`` rows at most: for files of any size."""
+        noise = np.random.default_rng(checks.seed(seed))  # goes on from part to part
+        for texts, encodings in self._encoded(source, column, flat, rows):
+            latents = encodings.sample(noise) if sample else encodings.mean
+            table = reconstruct(self.codec, texts, encodings, latents)
+            yield table.assign(seed=seed) if sample else table
 
     def report(self, held_out: Source, *, column: str | None = None, seed: int = 0) -> Report:
         """Measure the latent space on molecules the model wasn't trained on.
@@ -306,7 +314,7 @@ class MolVAE:
         Columns named as the model's heads are compared with what these predict. What was
         measured on training molecules at the end of training is taken from the record.
         """
-        table = as_table(held_out)
+        table = as_table(held_out, workers=self.workers)
         smiles = table[smiles_column(table, column)].tolist()
         present = [name for name in self.property_names if name in table.columns]
         values = pd.DataFrame(numbers(table, present), columns=present)
@@ -321,6 +329,19 @@ class MolVAE:
             training_fit=None if fit is None else TrainingFit(**fit),
             seed=seed,
         )
+
+    def _encoded(
+        self, source: Source, column: str | None, flat: bool, rows: int
+    ) -> Iterator[tuple[list[str], Encodings]]:
+        """The texts of each part of a source, and what they are to the model."""
+        table = open_table(source, workers=self.workers)
+        name = smiles_column(table, column)
+        for chunk in table.chunks(rows):
+            texts = chunk[name].tolist()
+            encodings = self.codec.encode(texts, flat=flat)
+            told = zip(encodings.reasons, unreadable(chunk), strict=True)
+            reasons = [reason and (better or reason) for reason, better in told]
+            yield texts, replace(encodings, reasons=reasons)
 
     def _head_r2(self) -> dict[str, float | None]:
         """R2 of the heads on held-out molecules, of those that were measured."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import joblib
@@ -17,6 +18,17 @@ CHUNK = 500
 SMALL = 4 * CHUNK
 """Fewer items than this are done in this process: starting others would cost more."""
 
+PATIENCE = 120.0
+"""Seconds that a chunk may take before its items are done one by one."""
+
+LIMIT = 30.0
+"""Seconds that an item alone may take before it is given up."""
+
+GIVEN_UP = f"given up: it took more than {LIMIT:.0f} seconds"
+"""The reason of an item that was."""
+
+_Work = Callable[[Sequence[Item]], list[Result]]
+
 
 def available_cores() -> int:
     """The number of cores that this process may use."""
@@ -26,23 +38,70 @@ def available_cores() -> int:
 
 
 def ordered(
-    work: Callable[[Sequence[Item]], list[Result]],
+    work: _Work[Item, Result],
     items: Sequence[Item],
     workers: int | None = None,
+    *,
+    given_up: Result | None = None,
 ) -> Iterator[Result]:
     """Yield the results of ``work``, an item each, in the order of the items.
+
+    C++ that hangs ends with its process only. When there is a result to put in its place,
+    an item that does so is given up: its process is killed and another one started. Work that is
+    done in this process, as it is little or for one worker, is waited for.
 
     Args:
         work: A picklable function from a chunk of items to as many results.
         items: What is to be done.
         workers: The number of processes; by default one a core.
+        given_up: The result of an item that hangs; without one there is no limit.
     """
     workers = available_cores() if workers is None else workers
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     if workers <= 1 or len(items) < SMALL:
         for chunk in chunks:
             yield from work(chunk)
-        return
-    pool = joblib.Parallel(n_jobs=workers, return_as="generator")
-    for results in pool(joblib.delayed(work)(chunk) for chunk in chunks):
-        yield from results
+    elif given_up is None:
+        for results in _pooled(work, chunks, workers, None):
+            yield from results
+    else:
+        yield from _limited(work, chunks, workers, given_up)
+
+
+def _limited(
+    work: _Work[Item, Result], chunks: Sequence[Sequence[Item]], workers: int, given_up: Result
+) -> Iterator[Result]:
+    """The results of chunks; one that takes too long is done again, item by item."""
+    for chunk, results in _until_late(work, chunks, workers, PATIENCE):
+        if results is not None:
+            yield from results
+            continue
+        for _, result in _until_late(work, [[item] for item in chunk], workers, LIMIT):
+            yield from [given_up] if result is None else result
+
+
+def _until_late(
+    work: _Work[Item, Result], chunks: Sequence[Sequence[Item]], workers: int, limit: float
+) -> Iterator[tuple[Sequence[Item], list[Result] | None]]:
+    """Each chunk with its results, or None when it took longer than that many seconds."""
+    done = 0
+    while done < len(chunks):
+        try:
+            for results in _pooled(work, chunks[done:], workers, limit):
+                done += 1
+                yield chunks[done - 1], results
+        except multiprocessing.TimeoutError:  # joblib has killed its processes and starts others
+            done += 1
+            yield chunks[done - 1], None
+
+
+def _pooled(
+    work: _Work[Item, Result],
+    chunks: Iterable[Sequence[Item]],
+    workers: int,
+    limit: float | None,
+) -> Iterator[list[Result]]:
+    # A batch of several chunks would be given the time of one.
+    pool = joblib.Parallel(n_jobs=workers, return_as="generator", timeout=limit, batch_size=1)
+    results: Iterator[list[Result]] = pool(joblib.delayed(work)(chunk) for chunk in chunks)
+    return results

@@ -149,7 +149,7 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path) -> None:
 
 def test_blank_lines_are_rows_where_there_is_one_column(tmp_path: Path) -> None:
     one = read_table(write(tmp_path / "t.csv", "\nsmiles\nCCO\n\nCCC\n\n\n"))
-    assert one["smiles"].tolist() == ["CCO", "", "CCC"]
+    assert one["smiles"].tolist() == ["CCO", "", "CCC", "", ""]
     two = read_table(write(tmp_path / "t.csv", "\nsmiles,x\nCCO,1\n\nCCC,2\n\n\n"))
     assert two["smiles"].tolist() == ["CCO", "CCC"]
 

@@ -59,7 +59,8 @@ def main() -> None:
       molvae evaluate molecules.csv --reference test.csv --train data.csv
 
     Results go to the file named with -o, or to standard output; everything else goes to
-    standard error. `-` stands for standard input or output.
+    standard error. `-` stands for standard input or output. Molecules are read from CSV, TSV, .smi,
+    SDF and Parquet; tables are written as CSV, TSV or Parquet.
     """
 
 

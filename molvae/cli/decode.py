@@ -38,7 +38,7 @@ def decode(
     device: str,
     workers: int | None,
 ) -> None:
-    """Latents, a .npy or the CSV that encode writes, to molecules, row for row.
+    """Latents, a .npy or a table that encode wrote, to molecules, row for row.
 
     \b
     Example:

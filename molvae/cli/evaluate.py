@@ -34,7 +34,7 @@ _WIDTH = 20
     "--train", metavar="FILE", help="The training molecules, when the reference has others or none."
 )
 @click.option("--compare", is_flag=True, help="Put the published values of the benchmark beside.")
-@click.option("-o", "--output", metavar="FILE", help="CSV to write: a row a molecule.")
+@click.option("-o", "--output", metavar="FILE", help="Table to write: a row a molecule.")
 @click.option(
     "--json", "json_path", metavar="FILE", help="All measures; - prints them in place of the table."
 )

@@ -8,7 +8,12 @@ model = click.option(
     "-m", "--model", "model_path", required=True, metavar="PATH", help="Run folder or model file."
 )
 output = click.option(
-    "-o", "--output", default="-", show_default=True, metavar="FILE", help="CSV to write."
+    "-o",
+    "--output",
+    default="-",
+    show_default=True,
+    metavar="FILE",
+    help="Table to write: .csv, .tsv or .parquet.",
 )
 smiles_column = click.option(
     "--smiles-column", metavar="NAME", help="Column of SMILES.  [default: found by itself]"

@@ -14,7 +14,7 @@ from molvae.errors import SettingsError, nearest
 
 
 @click.command(short_help="Learn a latent space from a CSV of SMILES.")
-@click.argument("data", metavar="DATA.csv", required=False)
+@click.argument("data", metavar="DATA", required=False)
 @click.option("-o", "--output", metavar="FOLDER", help="Run folder to write.")
 @click.option("--resume", "resumed", metavar="FOLDER", help="Go on with an interrupted run.")
 @options.smiles_column
@@ -131,7 +131,7 @@ def train(
       molvae train data.csv -o runs/mine --property logp --max-minutes 8
     """
     if (resumed is None) == (data is None) or (resumed is None) == (output is None):
-        raise click.UsageError("Name DATA.csv and -o FOLDER, or --resume FOLDER alone.")
+        raise click.UsageError("Name DATA and -o FOLDER, or --resume FOLDER alone.")
     from molvae.run.train import NUMBERS, resume
     from molvae.run.train import train as run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -15,13 +15,15 @@ from molvae import settings as checks
 from molvae.chem.standard import DEFAULT_STANDARD, STEPS, Standard
 from molvae.chem.strings import AUTO, LADDER, PRESETS, Constraints, Encoded, encode_many
 from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out, split_from_column
-from molvae.corpus.table import numbers, smiles_column
+from molvae.corpus.table import numbers, smiles_column, unreadable
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import TableError
-from molvae.parallel import ordered
+from molvae.parallel import GIVEN_UP, ordered
 
 MAX_TOKENS = 120
 """Longer molecules are rejected by default; drug-like ones have 20 to 70 tokens."""
+
+_GIVEN_UP = Encoded("", (), GIVEN_UP)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def prepare(
     become the mean of the numbers that its like have.
 
     Args:
-        table: As `molvae.corpus.table.read_table` gives it.
+        table: As `molvae.corpus.table.as_table` gives it.
         column: The column of SMILES; found when absent.
         property_names: Numeric columns to learn; blanks are allowed.
         split_column: A column that says train, valid or test; by default all is train.
@@ -162,6 +164,10 @@ def prepare(
         else np.full(len(texts), TRAIN, dtype=np.int8)
     )
     encoded, preset = _encoded(texts, constraints, standard, workers)
+    encoded = [
+        replace(one, reason=told) if one.reason and told else one
+        for one, told in zip(encoded, unreadable(table), strict=True)
+    ]
     sorting = _sort(encoded, given, max_tokens)
     tokens = [encoded[row].tokens for row in sorting.kept]
     split = hold_out(given[sorting.kept], tokens, held_out, seed)
@@ -211,7 +217,7 @@ def _encoded(
 
     def encode(some: Sequence[str]) -> list[Encoded]:
         work = partial(encode_many, constraints=PRESETS[preset], standard=standard)
-        return list(ordered(work, some, workers))
+        return list(ordered(work, some, workers, given_up=_GIVEN_UP))
 
     encoded = encode(texts)
     refused = [row for row, one in enumerate(encoded) if one.admitted_by]
@@ -325,7 +331,8 @@ def encodable(
     A token that it has never seen, or more tokens than it ever saw, reject their row.
     """
     work = partial(encode_many, constraints=constraints, standard=standard)
-    return [_if_known(one, vocabulary, max_tokens) for one in ordered(work, smiles, workers)]
+    encoded = ordered(work, smiles, workers, given_up=_GIVEN_UP)
+    return [_if_known(one, vocabulary, max_tokens) for one in encoded]
 
 
 def _if_known(one: Encoded, vocabulary: Vocabulary, max_tokens: int) -> Encoded:

@@ -35,7 +35,7 @@ def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
     Raises:
         TableError: When the column isn't there, or no value in it says train.
     """
-    values = table[known_column(table, name)].str.strip().str.lower()
+    values = table[known_column(table.columns, name)].str.strip().str.lower()
     splits = values.map(_PART_OF).fillna(NO_SPLIT).to_numpy(dtype=np.int8)
     if not (splits == TRAIN).any():
         raise TableError(

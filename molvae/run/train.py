@@ -22,12 +22,13 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.standard import Standard
 from molvae.chem.strings import AUTO, preset_of
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
+from molvae.corpus.reading import Source
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
 from molvae.errors import CheckpointError, SettingsError, TableError, nearest
 from molvae.health.measure import fit_of, measure
 from molvae.health.training import Training
-from molvae.model import MolVAE, Source, choose_device
+from molvae.model import MolVAE, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
 from molvae.parallel import available_cores
@@ -77,7 +78,7 @@ def train(
     `resume` goes on after any end, to the same weights.
 
     Args:
-        source: A CSV or TSV file, a DataFrame, or SMILES.
+        source: A file (see `molvae.corpus.reading.open_table`), a DataFrame, or SMILES.
         output: The run folder to write: the model, the log, the reject file, the account.
             Without one the model is only returned.
         smiles_column: The column of SMILES; found when absent.
@@ -175,7 +176,7 @@ def _train(
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
         preparation = prepare(
-            as_table(source),
+            as_table(source, workers=call["workers"]),
             column=call["smiles_column"],
             property_names=_names(call["properties"]),
             split_column=call["split_column"],
