@@ -156,6 +156,19 @@ def test_sigterm_saves_and_leaves(csv_file: Path, tmp_path: Path) -> None:
     assert f"Go on with `molvae train --resume {tmp_path / 'run'}`" in told
 
 
+def test_a_signal_to_all_processes_saves_and_leaves(csv_file: Path, tmp_path: Path) -> None:
+    """As a batch queue sends it: what makes batches must not fall before what trains."""
+    command = [sys.executable, "-m", "molvae", "train", str(csv_file), "-o", str(tmp_path / "run")]
+    command += ["--size", "small", "--random-order", "1", "--workers", "2"]
+    command += ["--set", "state_seconds=0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as run:
+        wait_for(tmp_path / "run" / STATE, 1, run)  # type: ignore[arg-type]
+        os.killpg(run.pid, signal.SIGTERM)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 130, told
+    assert f"Go on with `molvae train --resume {tmp_path / 'run'}`" in told
+
+
 def unfinished(csv_file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
@@ -217,6 +230,10 @@ def test_what_cannot_change_within_a_run(
         molvae.resume(folder, beta=1.0)
     with pytest.raises(CheckpointError, match="no run to go on from"):
         molvae.resume(tmp_path / "elsewhere")
+    for damaged in ("[]", "{}", "no JSON"):
+        (folder / "call.json").write_text(damaged)
+        with pytest.raises(CheckpointError, match="no run to go on from"):
+            molvae.resume(folder)
 
 
 def test_a_full_disk_leaves_the_last_state_whole(
@@ -262,4 +279,10 @@ def test_a_log_that_was_cut_short_is_mended(tmp_path: Path) -> None:
     folder.cut_log(6)
     assert log.read_text() == "step,held_out_loss,logp_r2\n3,,0.5\n6,,0.5\n"
     folder.cut_log(0)
+    assert not log.exists()
+    folder.log({"step": 1_000_000, "held_out_loss": 2.5})
+    folder.cut_log(1_000_000)
+    assert log.read_text() == "step,held_out_loss\n1000000,2.5\n"
+    log.write_bytes(b"\xff no log\n")
+    folder.cut_log(1)
     assert not log.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -141,11 +142,28 @@ def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:
 
 
 def test_few_labels_count_as_much_as_many(corpus: Corpus) -> None:
-    properties = np.zeros((len(corpus.smiles), 2))
-    properties[1::4, 0] = properties[2::4, 0] = properties[3::4, 0] = np.nan
-    labelled = replace(corpus, properties=properties, property_names=("few", "all"))
-    every = Batches(labelled, np.arange(len(corpus.smiles)), 8)
-    assert every.label_shares().tolist() == [0.25, 1.0]
+    """In training as in a look, whatever the shares: an error of 1 costs half a nat a property."""
+    values = np.zeros((len(corpus.smiles), 2))
+    held = corpus.rows(VALID)
+    values[held[1:], 0] = values[corpus.rows(TRAIN)[::2], 0] = np.nan
+    labelled = replace(corpus, properties=values, property_names=("few", "all"))
+    network = SequenceVAE(replace(network_for(corpus).config, properties=2))
+    looks = {}
+    for weight in (0.0, 1.0):
+        for parameter in network.heads.parameters():  # type: ignore[union-attr]
+            torch.nn.init.zeros_(parameter)
+        torch.nn.init.ones_(network.heads[-1].bias)  # type: ignore[index,arg-type]
+        seen: list[Progress] = []
+        fit(
+            copy.deepcopy(network),
+            batches(labelled),
+            batches(labelled, VALID),
+            TrainingConfig(steps=1, precision="fp32", learning_rate=1e-12, property_weight=weight),
+            Watch(on_look=seen.append),
+        )
+        looks[weight] = seen[-1]
+    assert looks[1.0].held_out_loss - looks[0.0].held_out_loss == pytest.approx(1.0, abs=1e-3)  # type: ignore[operator]
+    assert [head.mae for head in looks[1.0].heads] == pytest.approx([1, 1])
 
 
 def test_tensorboard_gets_what_the_log_has(run_folder: Path) -> None:
@@ -162,6 +180,27 @@ def test_curves_are_a_picture(run_folder: Path) -> None:
     with Image.open(run_folder / "curves.png") as picture:
         assert picture.size == (1000, 700)
         assert len(picture.convert("RGB").getcolors(10**6)) > 50
+
+
+def test_a_property_may_be_called_as_it_likes(sample: pd.DataFrame, tmp_path: Path) -> None:
+    name = r"$\foo$ 熱, a/b"
+    table = sample.head(30).rename(columns={"logp": name})
+    run = tmp_path / "run"
+    molvae.train(table, run, properties=[name], size="small", steps=2, report=False, quiet=True)
+    assert f"{name}_r2" in pd.read_csv(run / "metrics.csv").columns
+    assert (run / "curves.png").exists()
+
+
+def test_what_stands_in_the_way_is_named(sample: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "run" / "curves.png").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"curves.png is a folder. Name another"):
+        molvae.train(sample.head(9), tmp_path / "run", steps=2, quiet=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "tensorboard").write_text("a file")
+    molvae.train(
+        sample.head(9), tmp_path / "other", size="small", steps=2, report=False, quiet=True
+    )
+    assert (tmp_path / "other" / "model.safetensors").exists()
 
 
 def test_training_on_every_device(corpus: Corpus, device: str) -> None:

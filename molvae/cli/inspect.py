@@ -31,7 +31,8 @@ def inspect(
     """What a model is, what it was trained on, and how well it does on held-out molecules.
 
     The verdict says in a word whether the latent is healthy, collapsed, memorising,
-    over-regularised or undertrained, from which numbers, and what to change.
+    over-regularised or undertrained, from which numbers, and what to change; behind it stands
+    whether the prior misses the molecules.
 
     \b
     Example:

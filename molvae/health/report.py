@@ -17,7 +17,7 @@ class Finding:
     """Something that holds of a latent space.
 
     Attributes:
-        name: A word for it: a name in `molvae.health.verdict.RULES`, or "healthy".
+        name: A word for it: a name in `molvae.health.verdict.RULES`, "healthy", or "prior misses".
         why: The numbers that it is read from.
         advice: What to change.
     """

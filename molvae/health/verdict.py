@@ -132,7 +132,7 @@ def undertrained(report: Report, training: Training) -> list[str]:
     return [f"{exact:.0%} of held-out molecules come back", *signs] if signs else []
 
 
-def prior_misses(report: Report, training: Training) -> list[str]:
+def prior_misses(report: Report) -> list[str]:
     """Signs that N(0, I) isn't where the molecules are, however good their latents may be."""
     signs = []
     if report.prior.strict_share < LIMITS.low_strict:
@@ -165,7 +165,7 @@ ADVICE_ON_PRIOR = (
     "which costs reconstruction."
 )
 
-HEALTHY = Finding("healthy", "no sign of anything else", "Use it.")
+HEALTHY = Finding("healthy", "the latent is alive, and its molecules come back", "Use it.")
 
 
 def judge(report: Report, training: Training) -> tuple[Finding, ...]:
@@ -181,7 +181,7 @@ def judge(report: Report, training: Training) -> tuple[Finding, ...]:
         for name, (_, advice) in RULES.items()
         if signs[name]
     ]
-    prior = prior_misses(report, training)
+    prior = prior_misses(report)
     about_prior = [Finding(PRIOR_MISSES, ", ".join(prior), ADVICE_ON_PRIOR)] if prior else []
     return (*(found or [HEALTHY]), *about_prior)
 

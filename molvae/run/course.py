@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
-import signal
+import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
-
-import torch
 
 from molvae import errors
 from molvae.checkpoint import PropertyScale
@@ -21,7 +17,6 @@ from molvae.corpus.corpus import Corpus
 from molvae.corpus.disguise import Disguise
 from molvae.corpus.splits import TRAIN, VALID
 from molvae.errors import MolVAEError, TrainingError
-from molvae.interrupts import handled
 from molvae.network.vae import SequenceVAE
 from molvae.run.folder import RunFolder
 from molvae.run.watcher import Watcher
@@ -31,6 +26,9 @@ from molvae.training.loop import fit
 from molvae.training.progress import Outcome
 from molvae.training.state import State, prefixed
 from molvae.training.team import Team, launch
+
+_GRACE = 5.0
+"""Seconds that other processes leave to the first one to tell of an error that all have."""
 
 
 @dataclass(frozen=True)
@@ -104,42 +102,60 @@ def _run(course: Course) -> Outcome:
                 watcher.watch(),
                 state,
                 team,
-                max(1, course.workers // team.size),
+                course.workers // team.size,
             )
         except TrainingError as error:
             raise TrainingError(f"{error}{watcher.remedy()}") from None
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TrainingError(
+                "A process that makes batches was ended from outside, perhaps for want of memory."
+                f"{watcher.remedy()}"
+            ) from None
 
 
 def _run_in_processes(course: Course, processes: int) -> Outcome:
     """Train the network of a course in processes of its own."""
-    # Ctrl-C is left to the processes that train; SIGTERM, which reaches one alone, is handed on.
-    deaf = handled({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: _hand_on})
-    with tempfile.TemporaryDirectory() as place, deaf:
-        launch(_send_result, processes, str(Path(place) / "meeting"), course, place)
+    sent = replace(course, network=copy.deepcopy(course.network).cpu())
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            meeting = str(Path(place) / "meeting")
+            launch(_send_result, processes, meeting, sent, course.network.device.type, place)
+        except TrainingError:
+            _raise_what_was_left(Path(place))
+            raise
         result = states.load(Path(place) / states.FILE_NAME)
-    if "error" in result.facts:
-        kind, text = result.facts["error"]
-        raise getattr(errors, kind)(text)
     course.network.load_state_dict(result.tensors)
     course.network.eval()
     return Outcome(**result.facts["outcome"])
 
 
-def _send_result(course: Course, place: str) -> None:
-    """Train in a team; its first process leaves weights and outcome, or the error, in a file."""
-    # Sent to several processes, tensors lie in memory that all share: each needs its own.
-    course = replace(course, network=copy.deepcopy(course.network))
-    tensors: dict[str, torch.Tensor] = {}
+def _send_result(course: Course, device: str, place: str) -> None:
+    """Train in a team; its first process leaves weights and outcome in a file, or any its error."""
+    # Sent to several processes, tensors lie in memory that all share: each needs its own. On GPUs
+    # the device is this process's own.
+    network = copy.deepcopy(course.network).to(device)
+    rank = Team.present().rank
     try:
-        outcome = _run(course)
-        tensors = prefixed("", course.network.state_dict())
-        facts: dict[str, Any] = {"outcome": asdict(outcome)}
+        outcome = _run(replace(course, network=network))
     except MolVAEError as error:
-        facts = {"error": [type(error).__name__, str(error)]}
-    if Team.present().rank == 0 or "error" in facts:
-        states.save(State(tensors, facts), Path(place) / states.FILE_NAME)
+        told = State({}, {"error": [type(error).__name__, str(error)]})
+        states.save(told, Path(place) / _error_of(rank))
+        if rank:  # the first one knows the last good state, and is ended when another one ends
+            time.sleep(_GRACE)
+        os._exit(1)  # not to wait for the others, which may wait for this one
+    if rank == 0:
+        result = State(prefixed("", network.state_dict()), {"outcome": asdict(outcome)})
+        states.save(result, Path(place) / states.FILE_NAME)
 
 
-def _hand_on(number: int, frame: FrameType | None) -> None:
-    for child in multiprocessing.active_children():
-        child.terminate()
+def _raise_what_was_left(place: Path) -> None:
+    """Raise the error of the first process that left one, if any did."""
+    for left in sorted(place.glob(_error_of("*"))):
+        kind, text = states.load(left).facts["error"]
+        raise getattr(errors, kind)(text)
+
+
+def _error_of(rank: int | str) -> str:
+    return f"error.{rank}.safetensors"

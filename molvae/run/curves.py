@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ def draw_curves(log: Path, target: Path) -> None:
         _panel(place, table, title, columns)
     for place in axes[1]:
         place.set_xlabel("step")
-    with atomic_path(target) as temporary:
+    with atomic_path(target) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name may have letters that the font lacks
         figure.savefig(temporary)
 
 
@@ -58,9 +60,11 @@ def _panel(axes: Axes, table: pd.DataFrame, title: str, columns: dict[str, str])
     if title == "schedules":
         axes.set_yscale("log")
     elif title == "shares":
-        axes.set_ylim(-0.02, 1.02)
+        lowest = min(table[column].min() for column in columns)
+        axes.set_ylim(max(-1.0, min(0.0, lowest)) - 0.02, 1.02)  # R2 has no lower end
     for column, name in columns.items():
         if table[column].notna().any():
             axes.plot(table["step"], table[column], label=name, linewidth=1.5)
     if axes.lines:
-        axes.legend(fontsize=8)
+        for text in axes.legend(fontsize=8).get_texts():
+            text.set_parse_math(False)  # a property may be called as it likes

@@ -53,6 +53,9 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} holds a model already. Name another folder, or add --overwrite."
             )
+        for name in (FILE_NAME, LOG, CURVES, REJECTS, RUN, CALL, states.FILE_NAME):
+            if (self.path / name).is_dir():
+                raise OutputError(f"{self.path / name} is a folder. Name another run folder.")
         files.check_folder(self.path)
 
     @contextmanager
@@ -80,12 +83,14 @@ class RunFolder:
             CheckpointError: When there is no run.
         """
         try:
-            found: dict[str, Any] = json.loads((self.path / CALL).read_text(encoding="utf-8"))
+            found = json.loads((self.path / CALL).read_text(encoding="utf-8"))
         except (OSError, ValueError):
+            found = None
+        if not isinstance(found, dict) or "source" not in found:
             raise CheckpointError(
                 f"{self.path} holds no run to go on from. Train with `molvae train DATA.csv "
                 f"-o {self.path}`."
-            ) from None
+            )
         return found
 
     @property
@@ -128,20 +133,32 @@ class RunFolder:
             writer = csv.writer(stream, lineterminator="\n")
             if fresh:
                 writer.writerow(row)
-            writer.writerow("" if one is None else f"{one:.6g}" for one in row.values())
+            writer.writerow(_written(one) for one in row.values())
 
     def cut_log(self, step: int) -> None:
         """Take what lies behind a step, or was written in part, out of the log."""
         path = self.path / LOG
         if not path.exists():
             return
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-        kept = [row for row in reader if None not in row.values() and int(row["step"]) <= step]
+        text = path.read_text(encoding="utf-8", errors="replace")
+        rows = [row for row in csv.DictReader(io.StringIO(text)) if _is_whole(row)]
+        kept = [row for row in rows if int(row["step"]) <= step]
         if not kept:
             path.unlink()
             return
-        text = io.StringIO()
-        writer = csv.DictWriter(text, kept[0], lineterminator="\n")
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, kept[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept)
-        files.write_text(path, text.getvalue())
+        files.write_text(path, stream.getvalue())
+
+
+def _is_whole(row: Mapping[str | Any, Any]) -> bool:
+    """Whether a row of the log has a step, and as many fields as there are columns."""
+    return None not in row and None not in row.values() and row.get("step", "").isdecimal()
+
+
+def _written(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.reading import Source
 from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
 from molvae.corpus.table import as_table
-from molvae.errors import CheckpointError, SettingsError, TableError, nearest
+from molvae.errors import CheckpointError, OutputError, SettingsError, TableError, nearest
 from molvae.health.measure import fit_of, measure
 from molvae.health.training import Training
 from molvae.model import MolVAE, choose_device
@@ -192,7 +192,7 @@ def _train(
             show(f"SELFIES constraints: {preset_of(preparation.constraints)}")
         if folder is not None and first:  # made only now, when there is something to train on
             owned.enter_context(folder.owned())
-            if not resumed:
+            if not resumed or not folder.has_state:
                 folder.begin({**call, "output": None, "source": path})
         team.meet()
         device = choose_device(call["device"])
@@ -206,8 +206,8 @@ def _train(
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
         model = MolVAE(_checkpoint(preparation, course, outcome), workers=call["workers"])
         if folder is not None and first:
-            draw_curves(folder.path / LOG, folder.path / CURVES)
             _write(folder.path, model, preparation, outcome)
+            _draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
             if call["report"] and first:
@@ -216,6 +216,14 @@ def _train(
                 _write(folder.path, model, preparation, outcome)
                 folder.drop_state()
         return model
+
+
+def _draw(folder: RunFolder, show: Callable[[str], None]) -> None:
+    """Draw the curves; a model isn't worth less without them."""
+    try:
+        draw_curves(folder.path / LOG, folder.path / CURVES)
+    except (OutputError, OSError, ValueError) as error:
+        show(f"There is no picture of the curves: {error}")
 
 
 def _course(
@@ -337,13 +345,13 @@ def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> Netw
 
 
 def _announcement(course: Course) -> str:
-    network, training, watched = course.network, course.training(), course.held_out()
+    network, molecules = course.network, len(course.corpus.rows(TRAIN))
     heads = "".join(f", {scale.count:,} values of {scale.name}" for scale in course.scales)
-    held_out = f"{watched.molecules:,}" if watched else "none"
+    held_out = len(course.corpus.rows(VALID))
     return (
         f"Training {network.weight_count / 1e6:.1f} million weights on {network.device.type}: "
-        f"{training.molecules:,} molecules, {held_out} held out{heads}, "
-        f"batches of {training.batch_size}"
+        f"{molecules:,} molecules, {f'{held_out:,}' if held_out else 'none'} held out{heads}, "
+        f"batches of {course.config.batch_size_for(molecules):,}"
     )
 
 

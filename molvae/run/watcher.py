@@ -46,6 +46,7 @@ class Watcher(AbstractContextManager["Watcher"]):
         self._scales = scales
         self._asked, self._saved = False, 0
         self._board: SummaryWriter | None = None
+        self._shows = find_spec("tensorboard") is not None
         self._owned = ExitStack()
 
     def __enter__(self) -> Self:
@@ -76,7 +77,7 @@ class Watcher(AbstractContextManager["Watcher"]):
             display.note(f"Going on at step {self._saved:,}.")
         if self._bar is not None:
             self._bar.update(self._saved)
-        if state.facts["threads"] != torch.get_num_threads():
+        if not self._quiet and state.facts["threads"] != torch.get_num_threads():
             display.note(
                 f"The run was begun with {state.facts['threads']} threads and goes on with "
                 f"{torch.get_num_threads()}: its weights will differ in the last digits."
@@ -110,25 +111,28 @@ class Watcher(AbstractContextManager["Watcher"]):
         row = row_of(progress, self._scales)
         if self._folder is not None:
             self._folder.log(row)
-            self._show_on_board(self._folder, row)
+            if self._shows:
+                self._show(self._folder, row)
         if self._bar is not None:
             self._bar.set_postfix_str(_line(progress), refresh=False)
 
-    def _show_on_board(self, folder: RunFolder, row: dict[str, float | None]) -> None:
-        """Write a row of the log for TensorBoard, where that is installed."""
-        if self._board is None:
-            if find_spec("tensorboard") is None:
-                return
-            from torch.utils.tensorboard import SummaryWriter
+    def _show(self, folder: RunFolder, row: dict[str, float | None]) -> None:
+        """Write a row of the log for TensorBoard; when that fails, training goes on without it."""
+        try:
+            if self._board is None:
+                from torch.utils.tensorboard import SummaryWriter
 
-            # What an interrupted run wrote behind its last state point is hidden.
-            self._board = SummaryWriter(str(folder.path / BOARD), purge_step=self._saved + 1)
-            self._owned.callback(self._board.close)
-        step = int(row["step"] or 0)
-        for name, value in row.items():
-            if value is not None and name not in ("step", "steps"):
-                self._board.add_scalar(name, value, step)
-        self._board.flush()
+                # What an interrupted run wrote behind its last state point is hidden.
+                self._board = SummaryWriter(str(folder.path / BOARD), purge_step=self._saved + 1)
+                self._owned.callback(self._board.close)
+            for name, value in row.items():
+                if value is not None and name not in ("step", "steps"):
+                    self._board.add_scalar(name, value, int(row["step"] or 0))
+            self._board.flush()
+        except (ImportError, OSError) as error:
+            self._shows = False
+            if not self._quiet:
+                display.note(f"TensorBoard gets nothing: {error}.")
 
 
 def row_of(progress: Progress, scales: Sequence[PropertyScale]) -> dict[str, float | None]:

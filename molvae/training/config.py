@@ -31,7 +31,8 @@ class TrainingConfig:
             the decoder writes the clean string; drawn anew for each molecule, up to twice that.
         random_order: Share of the molecules that the encoder reads in a random order of the atoms,
             while the decoder writes the canonical one.
-        property_weight: Weight of each property's error, a mean over the molecules that have it.
+        property_weight: Weight of each property's error, a mean over the molecules that have a
+            value; where these are fewer than one in a hundred, as if they were that many.
         weight_decay: Of AdamW.
         clip: Largest norm of the gradient.
         epochs: Passes over the training molecules; by default 20, and no fewer than 3,000 steps.

@@ -21,11 +21,11 @@ def feed(batches: Batches, epoch: int, place: int, workers: int) -> Iterator[Bat
         batches: Where they come from.
         epoch: From 0.
         place: Within the epoch, from 0.
-        workers: Processes that make batches ahead when these cost chemistry; 0 makes each when it
-            is asked for.
+        workers: Processes that make batches ahead when these cost chemistry; fewer than two make
+            each here, when it is asked for.
     """
     places = _places(len(batches), epoch, place)
-    if not workers or not batches.costs_chemistry:
+    if workers < 2 or not batches.costs_chemistry:
         return (batches[at] for at in places)
     return iter(
         DataLoader(
@@ -51,6 +51,6 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _deaf(worker: int) -> None:
-    """Leave Ctrl-C to the process that trains, and end on SIGTERM without asking."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """Leave signals to the process that trains; when it ends, this one does."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -33,6 +33,9 @@ LOOKS = 20
 CONSULTATIONS = 10
 """Steps between two questions of a team whether to stop."""
 
+SCARCEST = 0.01
+"""Share of the molecules with a value of a property below which each value counts no more."""
+
 _NOISE = 0
 """What tells the noise of training from that of a look under the same seed."""
 
@@ -129,11 +132,12 @@ class _Run:
     ) -> None:
         self.network, self.training, self.held_out = network, training, held_out
         self.config, self.watch, self.team = config, watch, team
-        precision = config.precision if state is None else state.facts["outcome"]["precision"]
+        precision = config.precision
+        if state is not None and precision == "auto":  # measured anew it might come out otherwise
+            precision = state.facts["outcome"]["precision"]
         self.weights = MasterWeights(network, choose(precision, network.device))
         self.forward = Forward(self.weights.working, team, averaging=True)
-        shares = torch.from_numpy(training.label_shares()).to(network.device, torch.float32)
-        self.property_weight = config.property_weight / shares  # (P,)
+        self.property_weight = self._property_weight(training)
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -275,10 +279,16 @@ class _Run:
         working, config = self.weights.working, self.config
         self.network.eval(), working.eval()
         forward = Forward(working, self.team, averaging=False)
-        look = look_at(held_out, forward, self.team, config.beta, self.property_weight, config.seed)
+        weight = self._property_weight(held_out)
+        look = look_at(held_out, forward, self.team, config.beta, weight, config.seed)
         self.network.train(), working.train()
         self._require_finite([look.loss])
         return look
+
+    def _property_weight(self, batches: Batches) -> Tensor:
+        """What the error of a molecule with a value counts, (P,): all values together count 1."""
+        shares = torch.from_numpy(batches.label_shares()).clamp(min=SCARCEST)
+        return (self.config.property_weight / shares).to(self.network.device, torch.float32)
 
     def _state(self) -> State:
         tensors = {

@@ -19,7 +19,7 @@ class Progress:
         epoch: Epochs done, a fraction.
         distortion: Nats per molecule, mean over the steps since the last look.
         rate: Nats per molecule, likewise.
-        property_error: Likewise, see `Loss`.
+        property_error: Likewise, over all molecules, each value counting once; see `Loss`.
         exact: Share of the training molecules that greedy decoding gives back, likewise.
         beta: Of this step.
         learning_rate: Of this step.

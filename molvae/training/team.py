@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessExitedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from molvae.corpus.batches import Batch
+from molvae.errors import TrainingError
+from molvae.interrupts import handled
 from molvae.parallel import available_cores
 
 
@@ -41,6 +45,8 @@ class Team:
         if not distributed.is_available():
             return cls()
         if not distributed.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
             distributed.init_process_group()
         if not distributed.is_initialized():
             return cls()
@@ -108,14 +114,34 @@ def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) 
         size: Processes.
         meeting: The path of a file that isn't there, by which they find each other.
         arguments: What can be pickled.
+
+    Raises:
+        TrainingError: When one of them ends before its work does.
+        KeyboardInterrupt: When that was asked for by Ctrl-C or SIGTERM, which are handed on.
     """
     threads = max(1, available_cores() // size)
-    with _main_hidden():
+    # Born deaf to Ctrl-C, the processes hear it when they train; until then SIGTERM ends them.
+    with _main_hidden(), handled({signal.SIGINT: signal.SIG_IGN}):
         started = spawn(  # type: ignore[no-untyped-call]
             _join, (size, threads, meeting, work, arguments), size, join=False
         )
-    while not started.join():
-        pass
+    asked = []
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        for process in started.processes:
+            process.terminate()
+
+    with handled({signal.SIGINT: hand_on, signal.SIGTERM: hand_on}):
+        try:
+            while not started.join():
+                pass
+        except ProcessExitedException:
+            if asked:
+                raise KeyboardInterrupt from None
+            raise TrainingError(
+                "A process of the team was ended from outside, perhaps for want of memory."
+            ) from None
 
 
 @contextmanager
