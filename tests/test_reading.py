@@ -336,3 +336,11 @@ def test_any_bytes_end_in_an_error_or_a_table(
 def test_numbers_are_found_in_every_format(tmp_path: Path) -> None:
     table = as_table(written(tmp_path / "t.sdf", SDF))
     np.testing.assert_array_equal(numbers(table, ["logp"])[:, 0], [-0.1, 5, np.nan, np.nan, np.nan])
+
+
+def test_a_record_that_is_far_too_long_is_one_reject(tmp_path: Path) -> None:
+    endless = "endless\n" + f"{'C' * 99}\n" * 25_000
+    table = as_table(written(tmp_path / "t.sdf", f"{endless}$$$$\n{ETHANOL}$$$$\n"))
+    assert table["smiles"].tolist() == ["", "CCO"]
+    assert table["name"].tolist() == ["endless", "ethanol"]
+    assert table["unreadable"].iloc[0] == "longer than 500000 characters"
