@@ -38,11 +38,10 @@ def corpus(sample: pd.DataFrame) -> Corpus:
     return prepare(as_table(sample.head(64))).corpus
 
 
-def network_for(corpus: Corpus) -> SequenceVAE:
+def network_for(corpus: Corpus, **shape: int) -> SequenceVAE:
     torch.manual_seed(0)
-    return SequenceVAE(
-        sized("small", vocabulary_size=len(corpus.vocabulary), max_tokens=60, latent_dim=8)
-    )
+    fixed = {"vocabulary_size": len(corpus.vocabulary), "max_tokens": 60, "latent_dim": 8}
+    return SequenceVAE(sized("small", **fixed, **shape))
 
 
 def batches(corpus: Corpus, split: int = TRAIN) -> Batches:
@@ -268,7 +267,8 @@ def test_bf16_learns_as_fp32_does(corpus: Corpus) -> None:
     def last_loss(precision: str) -> float:
         looks: list[Progress] = []
         config = TrainingConfig(steps=120, precision=precision)
-        fit(network_for(corpus), batches(corpus), None, config, Watch(on_look=looks.append))
+        network = network_for(corpus, encoder_hidden=32, decoder_hidden=64)
+        fit(network, batches(corpus), None, config, Watch(on_look=looks.append))
         return looks[-1].distortion
 
     assert last_loss("bf16") == pytest.approx(last_loss("fp32"), rel=0.1)
