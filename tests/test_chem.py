@@ -195,3 +195,7 @@ def test_pictures(tmp_path: Path, suffix: str, start: bytes) -> None:
     assert list(tmp_path.iterdir()) == [target]
     with pytest.raises(OutputError, match=r"\.svg or \.png"):
         draw_grid(["C"], [""], tmp_path / "grid.bmp")
+
+
+def test_an_aromatic_bond_of_an_element_that_has_none_is_a_reason() -> None:
+    assert encode("OF:F").reason == "SELFIES can't write it: an aromatic bond of 'F'"

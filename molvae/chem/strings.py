@@ -207,6 +207,8 @@ def tokenise(smiles: str) -> tuple[str, ...]:
         return tuple(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
         raise MoleculeError(f"SELFIES can't write it: {_short(error)}") from None
+    except KeyError as error:  # how selfies fails at an aromatic bond of an element that has none
+        raise MoleculeError(f"SELFIES can't write it: an aromatic bond of {error}") from None
 
 
 def reordered(
