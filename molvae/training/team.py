@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
@@ -121,8 +121,8 @@ def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) 
     """
     threads = max(1, available_cores() // size)
     # Born deaf to Ctrl-C, the processes hear it when they train; until then SIGTERM ends them.
-    needs_main = work.__module__ == "__main__"
-    with _main_hidden(not needs_main), handled({signal.SIGINT: signal.SIG_IGN}):
+    prepared = nullcontext() if work.__module__ == "__main__" else _main_hidden()
+    with prepared, handled({signal.SIGINT: signal.SIG_IGN}):
         started = spawn(  # type: ignore[no-untyped-call]
             _join, (size, threads, meeting, work, arguments), size, join=False
         )
@@ -146,16 +146,13 @@ def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) 
 
 
 @contextmanager
-def _main_hidden(hidden: bool) -> Iterator[None]:
+def _main_hidden() -> Iterator[None]:
     """Let processes start without running the user's script or notebook again.
 
     They run molvae's own code alone, and a script may lack the guard that would stop it there.
     """
-    if not hidden:
-        yield
-        return
     main: dict[str, Any] = vars(sys.modules["__main__"])
-    shown = dict(main)
+    shown: dict[str, Any] = {one: main[one] for one in ("__spec__", "__file__") if one in main}
     main["__spec__"] = main["__file__"] = None
     try:
         yield
