@@ -6,9 +6,9 @@
     model = molvae.load("runs/mine")
     model.generate(100).table
 
-`train` learns a latent space, `load` opens one, `MolVAE` holds the verbs. `evaluate` measures
-generated molecules against what `reference` or `load_reference` gives. Every error is a
-`MolVAEError`.
+`check` accounts for the rows of a table, `train` learns a latent space from it, `load` opens one,
+`MolVAE` holds the verbs. `evaluate` measures generated molecules against what `reference` or
+`load_reference` gives. Every error is a `MolVAEError`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from molvae.errors import (
 if TYPE_CHECKING:
     from molvae.benchmark import evaluate, load_reference, reference
     from molvae.model import MolVAE, load
+    from molvae.run.check import check
     from molvae.run.train import resume, train
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ __all__ = [
     "TableError",
     "TrainingError",
     "UserError",
+    "check",
     "evaluate",
     "load",
     "load_reference",
@@ -56,6 +58,7 @@ __all__ = [
 
 _LAZY = {
     "MolVAE": "molvae.model",
+    "check": "molvae.run.check",
     "evaluate": "molvae.benchmark",
     "load": "molvae.model",
     "load_reference": "molvae.benchmark",

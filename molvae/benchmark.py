@@ -15,7 +15,7 @@ import torch
 from molvae import display
 from molvae.chem.molecules import canonical_many
 from molvae.corpus.reading import Source
-from molvae.corpus.splits import TEST, TRAIN, VALID, split_from_column
+from molvae.corpus.splits import TEST, TRAIN, VALID, split_of
 from molvae.corpus.table import as_table, smiles_column
 from molvae.errors import TableError
 from molvae.metrics import reference as references
@@ -66,7 +66,7 @@ def reference(
 
     if split_column is not None:
         table = as_table(test, workers=workers)
-        split = split_from_column(table, split_column)
+        split = split_of(table, split_column)
         if not (split == TEST).any():
             raise TableError(f"No row is for testing: the column {split_column!r} never says test.")
         test = table[split == TEST]

@@ -14,8 +14,8 @@ from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
 from molvae.chem.standard import FLATTENING
 from molvae.chem.strings import Decoded, decode_many
+from molvae.corpus.admission import encodable
 from molvae.corpus.batches import pad
-from molvae.corpus.corpus import encodable
 from molvae.corpus.vocabulary import EOS
 from molvae.network.objective import sequence_nats
 from molvae.parallel import ordered
@@ -38,7 +38,7 @@ class Encodings:
     """
 
     smiles: list[str]
-    tokens: list[tuple[str, ...]]
+    tokens: list[list[str]]
     mean: np.ndarray
     deviation: np.ndarray
     reasons: list[str]

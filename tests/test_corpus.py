@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from molvae.chem.standard import Standard
 from molvae.chem.strings import DEFAULT_CONSTRAINTS, PRESETS, decode
+from molvae.corpus.admission import encodable
 from molvae.corpus.batches import Batches
-from molvae.corpus.corpus import Corpus, encodable, prepare
+from molvae.corpus.corpus import Corpus, prepare
 from molvae.corpus.disguise import Disguise
 from molvae.corpus.splits import TEST, TRAIN, VALID
 from molvae.corpus.table import as_table, numbers, read_table, smiles_column
@@ -60,12 +61,14 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
     account = prepared.account
     assert (account.rows, account.kept, account.merged) == (8, 4, 1)
     assert account.rows == account.kept + account.merged + sum(account.rejected.values())
-    assert prepared.rejects["row"].tolist() == [2, 3, 4, 8]
-    assert prepared.rejects["text"].tolist() == ["OCC", "", "c1cc", "C(C)(C)(C)(C)C"]
-    assert prepared.rejects["reason"].iloc[0] == "same molecule as row 1"
+    assert prepared.rejects.table()["row"].tolist() == [2, 3, 4, 8]
+    assert prepared.rejects.table()["text"].tolist() == ["OCC", "", "c1cc", "C(C)(C)(C)(C)C"]
+    assert prepared.rejects.table()["reason"].iloc[0] == "same molecule as row 1"
     corpus = prepared.corpus
-    assert corpus.properties[corpus.smiles.index("CCO")] == 6.0  # the mean of 5.5 and 6.5
-    assert np.isnan(corpus.properties[corpus.smiles.index("CCC")])
+    places = corpus.rows()
+    values = dict(zip(corpus.smiles(places), corpus.properties(places)[:, 0], strict=True))
+    assert values["CCO"] == 6.0  # the mean of 5.5 and 6.5
+    assert np.isnan(values["CCC"])
 
 
 SALTY = ["CCO", "OCC", "CCN.Cl", "Cl.NCC", "[Na+].[O-]C(=O)[C@@H](N)C", "C/C=C/C", "C.C", "x", "*"]
@@ -102,7 +105,7 @@ def test_constraints_are_as_wide_as_the_molecules_need() -> None:
     assert (widened.account.kept, widened.account.merged) == (4, 1)
     narrow = prepare(as_table([*usual, iodane]), constraints="default")
     assert narrow.constraints == PRESETS["default"]
-    assert "the constraints 'wide' admit it" in narrow.rejects["reason"].iloc[0]
+    assert "the constraints 'wide' admit it" in narrow.rejects.table()["reason"].iloc[0]
     with pytest.raises(SettingsError, match=r"constraints can't be 'wid'\. Did you mean 'wide'\?"):
         prepare(as_table(usual), constraints="wid")
 
@@ -192,7 +195,7 @@ def test_blanks_of_a_data_frame_are_blanks() -> None:
 
 def test_a_split_column_is_obeyed(sample: pd.DataFrame) -> None:
     corpus = prepare(as_table(sample), split_column="split").corpus
-    test = {corpus.smiles[row] for row in corpus.rows(TEST)}
+    test = set(corpus.smiles(corpus.rows(TEST)))
     assert test == set(sample.loc[sample["split"] == "test", "smiles"])
     assert len(corpus.rows(VALID)) == 20
     assert len(corpus.rows(TRAIN)) == 380
@@ -201,8 +204,8 @@ def test_a_split_column_is_obeyed(sample: pd.DataFrame) -> None:
 def test_a_row_without_a_split_is_rejected_alone() -> None:
     table = pd.DataFrame({"smiles": ["C", "CC", "CCC"], "s": ["train", "tran", ""]})
     prepared = prepare(as_table(table), split_column="s")
-    assert prepared.rejects["row"].tolist() == [2, 3]
-    assert "split" in prepared.rejects["reason"].iloc[0]
+    assert prepared.rejects.table()["row"].tolist() == [2, 3]
+    assert "split" in prepared.rejects.table()["reason"].iloc[0]
     with pytest.raises(TableError, match="never says train, but 'tran', ''"):
         prepare(as_table(table.tail(2)), split_column="s")
 
@@ -210,15 +213,15 @@ def test_a_row_without_a_split_is_rejected_alone() -> None:
 def test_a_held_out_molecule_has_no_token_of_its_own() -> None:
     table = as_table(["CCO", "CCN", "CCF", "CCCl", "CCBr", "CCI", "CCS", "CCP", "CCC", "CCCC"] * 2)
     corpus = prepare(table, seed=3).corpus
-    (held_out,) = corpus.rows(VALID)
-    assert corpus.smiles[held_out] in {"CCC", "CCCC"}
+    (held_out,) = corpus.smiles(corpus.rows(VALID))
+    assert held_out in {"CCC", "CCCC"}
 
 
 def test_a_test_row_with_an_unseen_token_is_rejected() -> None:
     rows = pd.DataFrame({"smiles": ["CC", "CCC", "CCO"], "split": ["train", "valid", "test"]})
     prepared = prepare(as_table(rows), split_column="split")
-    assert prepared.rejects["reason"].tolist() == ["[O] is in no training row"]
-    assert prepared.corpus.smiles == ["CC", "CCC"]
+    assert prepared.rejects.table()["reason"].tolist() == ["[O] is in no training row"]
+    assert prepared.corpus.smiles(prepared.corpus.rows()) == ["CC", "CCC"]
 
 
 def test_the_vocabulary_is_sorted_and_inverts() -> None:
@@ -236,28 +239,25 @@ def test_an_unseen_token_rejects_its_row_alone() -> None:
     assert rows[3].reason == "longer than the 3 tokens that the model has seen"
 
 
-def test_workers_change_nothing(sample: pd.DataFrame) -> None:
+def test_workers_change_nothing(sample: pd.DataFrame, no_cache: None) -> None:
     table = as_table(sample["smiles"].tolist() * 6)
     one, two = prepare(table, workers=1), prepare(table, workers=2)
-    assert one.corpus.smiles == two.corpus.smiles
+    assert one.corpus.store.folder != two.corpus.store.folder
     assert one.corpus.fingerprint() == two.corpus.fingerprint()
     assert one.account == two.account
+    assert list(one.rejects) == list(two.rejects)
 
 
 def test_an_epoch_has_every_molecule_once(sample: pd.DataFrame) -> None:
     corpus = prepare(as_table(sample)).corpus
-    batches = Batches(corpus, np.arange(len(corpus.smiles)), 32, seed=1)
+    batches = Batches(corpus, corpus.rows(), 32, seed=1)
     seen = []
     for batch in batches.epoch(0):
         assert (
             (batch.token_ids == PAD).sum(axis=1) == batch.token_ids.shape[1] - batch.lengths
         ).all()
         seen += [tuple(row[row != PAD]) for row in batch.token_ids]
-    expected = [
-        tuple(corpus.token_ids[start:end])
-        for start, end in zip(corpus.offsets[:-1], corpus.offsets[1:], strict=True)
-    ]
-    assert sorted(seen) == sorted(expected)
+    assert sorted(seen) == sorted(map(tuple, corpus.token_ids(corpus.rows())))
 
 
 def test_the_order_is_a_function_of_seed_and_epoch(sample: pd.DataFrame) -> None:

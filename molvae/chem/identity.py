@@ -32,7 +32,7 @@ class KnownMolecules:
     @classmethod
     def of(cls, smiles: Iterable[str]) -> KnownMolecules:
         """The set of some canonical SMILES."""
-        hashes = np.fromiter((_hash(one) for one in smiles), dtype=np.uint64)
+        hashes = np.fromiter((hash_of(one) for one in smiles), dtype=np.uint64)
         return cls(np.unique(hashes))
 
     def __or__(self, other: KnownMolecules) -> KnownMolecules:
@@ -42,10 +42,11 @@ class KnownMolecules:
         return len(self.hashes)
 
     def __contains__(self, smiles: object) -> bool:
-        value = np.uint64(_hash(str(smiles)))
+        value = np.uint64(hash_of(str(smiles)))
         place = int(np.searchsorted(self.hashes, value))
         return place < len(self.hashes) and bool(self.hashes[place] == value)
 
 
-def _hash(smiles: str) -> int:
+def hash_of(smiles: str) -> int:
+    """The 64-bit hash of a canonical SMILES."""
     return int.from_bytes(hashlib.blake2b(smiles.encode(), digest_size=8).digest(), "little")

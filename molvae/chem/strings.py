@@ -9,6 +9,7 @@ decodes to.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ AUTO = "auto"
 LADDER = ("default", "wide")
 """The presets that may be tried for a molecule, narrowest first."""
 
+_SYMBOL = re.compile(r"\[[^\]]*\]|\.")
 _constraints_lock = threading.RLock()
 
 
@@ -72,17 +74,22 @@ class Encoded:
 
     Attributes:
         smiles: The canonical SMILES, empty when the molecule can't be used.
-        tokens: Its SELFIES symbols, empty when the molecule can't be used.
+        selfies: Its SELFIES string, empty when the molecule can't be used.
         reason: Why it can't be used, empty when it can.
         steps: The names of the steps of standardising that changed it, in their order.
-        admitted_by: When only the constraints refuse it, the narrowest preset that doesn't.
+        admitted_by: When the constraints alone refuse it, the narrowest preset that doesn't.
     """
 
     smiles: str
-    tokens: tuple[str, ...]
+    selfies: str
     reason: str = ""
     steps: tuple[str, ...] = ()
     admitted_by: str = ""
+
+    @property
+    def tokens(self) -> list[str]:
+        """The symbols of its string."""
+        return symbols(self.selfies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,60 +111,75 @@ def encode(
     smiles: str,
     constraints: Constraints = DEFAULT_CONSTRAINTS,
     standard: Standard = DEFAULT_STANDARD,
+    *,
+    widen: bool = False,
 ) -> Encoded:
-    """Turn a SMILES into the symbols of its standardised form, and verify the way back.
+    """Turn a SMILES into the SELFIES of its standardised form, and verify the way back.
 
     Args:
         smiles: Any SMILES.
         constraints: What selfies may bond.
         standard: How the molecule is standardised first.
+        widen: Write a molecule that these constraints refuse under the narrowest preset of
+            `LADDER` that admits it; ``admitted_by`` names that.
     """
     try:
         found = standardise(parse(smiles), standard, smiles)
     except MoleculeError as error:
-        return Encoded("", (), str(error))
+        return Encoded("", "", str(error))
     try:
         return Encoded(found.smiles, verified(found.smiles, constraints), steps=found.steps)
     except MoleculeError as error:
-        return _refused(found.smiles, str(error), constraints)
+        reason = str(error)
+    for name in LADDER:
+        written = "" if PRESETS[name] == constraints else _admitted(found.smiles, PRESETS[name])
+        if written and widen:
+            return Encoded(found.smiles, written, steps=found.steps, admitted_by=name)
+        if written:
+            hint = f"{reason}; the constraints {name!r} admit it"
+            return Encoded("", "", hint, admitted_by=name)
+    return Encoded("", "", reason)
 
 
 def encode_many(
     smiles: Sequence[str],
     constraints: Constraints = DEFAULT_CONSTRAINTS,
     standard: Standard = DEFAULT_STANDARD,
+    *,
+    widen: bool = False,
 ) -> list[Encoded]:
     """Encode a chunk of SMILES; what can't be used carries its reason."""
-    return [encode(one, constraints, standard) for one in smiles]
+    return [encode(one, constraints, standard, widen=widen) for one in smiles]
 
 
-def verified(smiles: str, constraints: Constraints) -> tuple[str, ...]:
-    """The symbols of a canonical SMILES, which decode to the very same.
+def verified(smiles: str, constraints: Constraints) -> str:
+    """The SELFIES of a canonical SMILES, which decodes to the very same.
 
     Raises:
         MoleculeError: When SELFIES can't write it, or writes another molecule.
     """
     with constrained(constraints):
-        tokens = tokenise(smiles)
-        if canonical(selfies.decoder("".join(tokens))) != smiles:
+        written = _written(smiles)
+        if canonical(selfies.decoder(written)) != smiles:
             raise MoleculeError("SELFIES changes this molecule on the way back")
-    return tokens
+    return written
 
 
-def _refused(smiles: str, reason: str, constraints: Constraints) -> Encoded:
-    """Tell whether it is the constraints that are to blame, by trying wider ones."""
-    for name in LADDER:
-        if PRESETS[name] != constraints and _is_admitted(smiles, PRESETS[name]):
-            hint = f"{reason}; the constraints {name!r} admit it"
-            return Encoded("", (), hint, admitted_by=name)
-    return Encoded("", (), reason)
-
-
-def _is_admitted(smiles: str, constraints: Constraints) -> bool:
+def _admitted(smiles: str, constraints: Constraints) -> str:
+    """The SELFIES of a canonical SMILES, empty when the constraints don't admit it."""
     try:
-        return bool(verified(smiles, constraints))
+        return verified(smiles, constraints)
     except MoleculeError:
-        return False
+        return ""
+
+
+def symbols(text: str) -> list[str]:
+    """The symbols of a SELFIES string.
+
+    >>> symbols("[C][=C].[F]")
+    ['[C]', '[=C]', '.', '[F]']
+    """
+    return _SYMBOL.findall(text)
 
 
 def preset_of(constraints: Constraints) -> str:
@@ -197,23 +219,21 @@ def decode_many(
     return [decode(tokens, constraints) for tokens in strings]
 
 
-def tokenise(smiles: str) -> tuple[str, ...]:
-    """The SELFIES symbols of a SMILES under the constraints in force.
+def _written(smiles: str) -> str:
+    """The SELFIES of a SMILES under the constraints in force.
 
     Raises:
         MoleculeError: When SELFIES has no symbols for it, with the reason.
     """
     try:
-        return tuple(selfies.split_selfies(selfies.encoder(smiles)))
+        return str(selfies.encoder(smiles))
     except selfies.EncoderError as error:
         raise MoleculeError(f"SELFIES can't write it: {_short(error)}") from None
     except KeyError as error:  # how selfies fails at an aromatic bond of an element that has none
         raise MoleculeError(f"SELFIES can't write it: an aromatic bond of {error}") from None
 
 
-def reordered(
-    smiles: str, seed: int, constraints: Constraints = DEFAULT_CONSTRAINTS
-) -> tuple[str, ...]:
+def reordered(smiles: str, seed: int, constraints: Constraints = DEFAULT_CONSTRAINTS) -> list[str]:
     """The symbols of a molecule whose atoms are written in a random order.
 
     Args:
@@ -226,9 +246,9 @@ def reordered(
     """
     with constrained(constraints):
         try:
-            return tokenise(randomised(parse(smiles), seed))
+            return symbols(_written(randomised(parse(smiles), seed)))
         except MoleculeError:
-            return ()
+            return []
 
 
 def _short(error: selfies.EncoderError) -> str:

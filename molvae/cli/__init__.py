@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from molvae import __version__
+from molvae.cli.check import check
 from molvae.cli.decode import decode
 from molvae.cli.encode import encode
 from molvae.cli.evaluate import evaluate
@@ -52,6 +53,7 @@ def main() -> None:
 
     \b
     A first session:
+      molvae check data.csv
       molvae train data.csv -o runs/mine --max-minutes 8
       molvae generate -m runs/mine -n 100 -o molecules.csv
       molvae interpolate -m runs/mine "SMILES_A" "SMILES_B" --image path.svg
@@ -65,6 +67,7 @@ def main() -> None:
 
 
 for verb in (
+    check,
     train,
     generate,
     interpolate,

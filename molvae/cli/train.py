@@ -17,20 +17,24 @@ from molvae.errors import SettingsError, nearest
 @click.argument("data", metavar="DATA", required=False)
 @click.option("-o", "--output", metavar="FOLDER", help="Run folder to write.")
 @click.option("--resume", "resumed", metavar="FOLDER", help="Go on with an interrupted run.")
-@options.smiles_column
+@click.option("--from", "base", metavar="PATH", help="Start from this model: fine-tune it.")
+@options.preparing
 @click.option(
-    "--property",
-    "properties",
-    multiple=True,
+    "--split",
     metavar="NAME",
-    help="Numeric column to learn to predict; may be repeated, blanks are allowed.",
+    help="How molecules are set apart: random, or by Murcko scaffold.  [default: random]",
 )
-@click.option("--split-column", metavar="NAME", help="Column that says train, valid or test.")
 @click.option(
     "--held-out",
     type=float,
     metavar="SHARE",
     help="Kept apart to choose the best weights by, 2,000 at most.  [default: 0.05]",
+)
+@click.option(
+    "--test",
+    type=float,
+    metavar="SHARE",
+    help="Left alone, and written to held_out.csv for the end.  [default: 0]",
 )
 @click.option(
     "--size", default="base", show_default=True, metavar="NAME", help="small, base or large."
@@ -80,25 +84,6 @@ from molvae.errors import SettingsError, nearest
     show_default=True,
     help="Processes that train together: one a GPU, or a share of the cores each.",
 )
-@click.option(
-    "--salts",
-    metavar="NAME",
-    help="Of several fragments: largest (the organic one), keep, or reject.  [default: largest]",
-)
-@click.option("--neutralise", is_flag=True, help="Take charges away where that is possible.")
-@click.option("--no-stereo", is_flag=True, help="Take stereo marks away.")
-@click.option("--no-isotopes", is_flag=True, help="Take isotope labels away.")
-@click.option(
-    "--flatten", is_flag=True, help="Short for --neutralise --no-stereo --no-isotopes together."
-)
-@click.option("--max-heavy-atoms", type=int, help="Reject larger molecules.  [default: 100]")
-@click.option("--max-tokens", type=int, help="Reject longer molecules.  [default: 120]")
-@click.option(
-    "--constraints",
-    metavar="NAME",
-    help="What SELFIES may bond: auto (what the molecules need), default, wide (iodine of higher "
-    "valence too), hypervalent or octet_rule.  [default: auto]",
-)
 @options.seed
 @options.device
 @options.workers
@@ -110,10 +95,6 @@ def train(
     output: str | None,
     resumed: str | None,
     properties: tuple[str, ...],
-    neutralise: bool,
-    no_stereo: bool,
-    no_isotopes: bool,
-    flatten: bool,
     others: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -121,7 +102,8 @@ def train(
 
     The run folder gets the model (model.safetensors), the log (metrics.csv, its curves as
     curves.png, and tensorboard/ where TensorBoard is installed), the rows that could not be used
-    with their reasons (rejects.csv) and the facts of the run (run.json). Ctrl-C and SIGTERM save
+    with their reasons (rejects.csv), the molecules set apart (held_out.csv) and the facts of the
+    run (run.json). Ctrl-C and SIGTERM save
     and leave; after any end, --resume goes on to the same weights.
 
     How molecules are standardised is stored in the model, which later treats what it reads alike.
@@ -135,10 +117,7 @@ def train(
     from molvae.run.train import NUMBERS, resume
     from molvae.run.train import train as run
 
-    settings = {name: value for name, value in given.items() if value is not None}
-    settings.update(
-        _taken_away(neutralise or flatten, no_stereo or flatten, no_isotopes or flatten)
-    )
+    settings = options.prepared(**given)
     settings.update(_assignment(text, NUMBERS) for text in others)
     if resumed is not None:
         asked = click.get_current_context().get_parameter_source
@@ -154,16 +133,6 @@ def train(
         from molvae.cli.inspect import summary
 
         click.echo(summary(model), err=True)
-
-
-def _taken_away(charges: bool, stereo: bool, isotopes: bool) -> dict[str, bool]:
-    """What was asked for, as `train` names it; what wasn't is left to its default."""
-    asked = {
-        "neutralise": (charges, True),
-        "stereo": (stereo, False),
-        "isotopes": (isotopes, False),
-    }
-    return {name: value for name, (is_asked, value) in asked.items() if is_asked}
 
 
 def _assignment(text: str, known: Sequence[str]) -> tuple[str, int | float]:

@@ -50,7 +50,7 @@ class Batches:
     ) -> None:
         self._corpus, self._rows, self._seed = corpus, rows, seed
         self._disguise = disguise
-        self._lengths = corpus.lengths()[rows]
+        self._lengths = corpus.lengths(rows)
         self._ordered: tuple[int, np.ndarray, np.ndarray] | None = None
         self.batch_size = batch_size
 
@@ -70,7 +70,7 @@ class Batches:
 
     def label_shares(self) -> np.ndarray:
         """The share of the molecules that have a value of each property, (P,)."""
-        shares: np.ndarray = (~np.isnan(self._corpus.properties[self._rows])).mean(axis=0)
+        shares: np.ndarray = (~np.isnan(self._corpus.properties(self._rows))).mean(axis=0)
         return shares
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -83,15 +83,13 @@ class Batches:
         order, firsts = self._order(epoch)
         first = firsts[place]
         rows = self._rows[order[first : first + self.batch_size]]
-        starts, ends = self._corpus.offsets[rows], self._corpus.offsets[rows + 1]
-        ids = [self._corpus.token_ids[start:end] for start, end in zip(starts, ends, strict=True)]
+        ids = self._corpus.token_ids(rows)
         inputs = None
         if self._disguise:
-            smiles = [self._corpus.smiles[row] for row in rows]
-            read = self._disguise(smiles, ids, [self._seed, epoch, place])
+            read = self._disguise(self._corpus.smiles(rows), ids, [self._seed, epoch, place])
             inputs = pad(read), np.array([len(one) for one in read])
-        properties = self._corpus.properties[rows].astype(np.float32)
-        return Batch(pad(ids), ends - starts, properties, inputs)
+        properties = self._corpus.properties(rows).astype(np.float32)
+        return Batch(pad(ids), self._corpus.lengths(rows).astype(np.int64), properties, inputs)
 
     def _order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """The molecules of an epoch, (M,), and where in it each of its batches begins."""

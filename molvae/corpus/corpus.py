@@ -5,98 +5,101 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from molvae import settings as checks
-from molvae.chem.standard import DEFAULT_STANDARD, STEPS, Standard
-from molvae.chem.strings import AUTO, LADDER, PRESETS, Constraints, Encoded, encode_many
-from molvae.corpus.splits import HELD_OUT_SHARE, NO_SPLIT, TEST, TRAIN, hold_out, split_from_column
-from molvae.corpus.table import numbers, smiles_column, unreadable
+from molvae.chem.identity import KnownMolecules
+from molvae.chem.standard import DEFAULT_STANDARD, Standard
+from molvae.chem.strings import AUTO, PRESETS, Constraints
+from molvae.corpus.account import Account, Rejects
+from molvae.corpus.cache import stored
+from molvae.corpus.reading import Source, TableSource, open_table
+from molvae.corpus.splits import (
+    HELD_OUT_MOST,
+    HELD_OUT_SHARE,
+    METHODS,
+    NO_SPLIT,
+    TEST,
+    TRAIN,
+    VALID,
+    set_apart,
+)
+from molvae.corpus.store import Reading, Store
+from molvae.corpus.table import known_column, smiles_column
 from molvae.corpus.vocabulary import Vocabulary
-from molvae.errors import TableError
-from molvae.parallel import GIVEN_UP, ordered
+from molvae.errors import SettingsError, TableError
 
 MAX_TOKENS = 120
 """Longer molecules are rejected by default; drug-like ones have 20 to 70 tokens."""
 
-_GIVEN_UP = Encoded("", (), GIVEN_UP)
-
-
-@dataclass(frozen=True)
-class Account:
-    """What became of the rows of a table: ``rows == kept + merged + rejected``.
-
-    Attributes:
-        rows: Rows read.
-        kept: Distinct molecules kept.
-        merged: Rows that hold a molecule that an earlier row holds.
-        changed: Kept molecules that a step of standardising changed, by the step's name
-            (`molvae.chem.standard`); ``spelling`` counts those that weren't given as canonical
-            SMILES. A molecule counts in each step that changed it.
-        rejected: Rows that can't be used, by reason.
-    """
-
-    rows: int
-    kept: int
-    merged: int
-    changed: dict[str, int]
-    rejected: dict[str, int]
-
-    def __str__(self) -> str:
-        lost = sum(self.rejected.values())
-        lines = [
-            f"{self.rows:,} rows: {self.kept:,} molecules kept, "
-            f"{self.merged:,} rows merged, {lost:,} rejected"
-        ]
-        if self.changed:
-            steps = (f"{count:,} x {step}" for step, count in self.changed.items())
-            lines.append(f"  changed: {', '.join(steps)}")
-        ranked = sorted(self.rejected.items(), key=lambda item: -item[1])
-        lines += [f"  {count:,} x {reason}" for reason, count in ranked[:5]]
-        if len(ranked) > 5:
-            lines.append(f"  and {len(ranked) - 5} more reasons")
-        return "\n".join(lines)
-
 
 @dataclass(frozen=True)
 class Corpus:
-    """Distinct molecules as token ids, a row each.
+    """Distinct molecules as token ids. A molecule is known by its place in the store.
 
     Attributes:
-        smiles: Canonical SMILES.
-        token_ids: The ids of all molecules, one after the other, uint16.
-        offsets: Row i is ``token_ids[offsets[i]:offsets[i + 1]]``, (N + 1,) int64.
-        split: `TRAIN`, `VALID` or `TEST` for each row, (N,) int8.
-        properties: (N, P) float64, NaN where the table had no number.
-        property_names: The names of the P columns.
-        vocabulary: What the ids mean; made from the rows that aren't `TEST`.
+        store: What the molecules are read from, as they are needed.
+        split: `TRAIN`, `VALID`, `TEST`, or `NO_SPLIT` for what is left out, (M,) int8.
+        vocabulary: What the ids mean; by default the symbols of what isn't `TEST`.
+        centre: What counts as 0 of each property, (P,).
+        scale: What counts as 1, (P,).
     """
 
-    smiles: list[str]
-    token_ids: np.ndarray
-    offsets: np.ndarray
+    store: Store
     split: np.ndarray
-    properties: np.ndarray
-    property_names: tuple[str, ...]
     vocabulary: Vocabulary
+    centre: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
 
-    def rows(self, split: int) -> np.ndarray:
-        """The places of the rows of one split, (M,) int64."""
-        return np.flatnonzero(self.split == split)
+    def __len__(self) -> int:
+        return int((self.split != NO_SPLIT).sum())
 
-    def lengths(self) -> np.ndarray:
-        """Tokens of each molecule, (N,) int64."""
-        return np.diff(self.offsets)
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """The names of the P properties."""
+        return tuple(self.store.facts["reading"]["property_names"])
+
+    @cached_property
+    def _ids_of_symbols(self) -> np.ndarray:
+        """The vocabulary's ids of the store's, (V,) uint16; 0 for those it lacks."""
+        known = set(self.vocabulary.symbols)
+        symbols = self.store.symbols
+        return np.array([self.vocabulary.ids([one])[0] if one in known else 0 for one in symbols])
+
+    def rows(self, *splits: int) -> np.ndarray:
+        """The places of the molecules of some parts, by default of all, ascending, (N,) int64."""
+        return np.flatnonzero(np.isin(self.split, splits or (TRAIN, VALID, TEST)))
+
+    def smiles(self, places: Sequence[int] | np.ndarray) -> list[str]:
+        """Canonical SMILES of some molecules."""
+        return [self.store.smiles[int(place)] for place in places]
+
+    def token_ids(self, places: np.ndarray) -> list[np.ndarray]:
+        """The token ids of some molecules, each (T,) uint16."""
+        return [self._ids_of_symbols[self.store.ids(int(place))] for place in places]
+
+    def lengths(self, places: np.ndarray) -> np.ndarray:
+        """Tokens of some molecules, (N,) int32."""
+        lengths: np.ndarray = self.store.length[places]
+        return lengths
+
+    def properties(self, places: np.ndarray) -> np.ndarray:
+        """Of some molecules, in units of the scale, (N, P) float64; NaN where there is no value."""
+        values: np.ndarray = (self.store.numbers[places] - self.centre) / self.scale
+        return values
+
+    def known(self) -> KnownMolecules:
+        """The molecules that a model has seen when it was trained: all but the test ones."""
+        return KnownMolecules(np.unique(self.store.hashes[self.rows(TRAIN, VALID)]))
 
     def fingerprint(self) -> str:
-        """The SHA-256 of what training sees: tokens, order, split and properties."""
+        """What training sees: molecules, order, split, properties, and what is known of them."""
         digest = hashlib.sha256("\n".join(self.vocabulary.symbols).encode())
-        for array in (self.token_ids, self.offsets, self.split, self.properties):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(self.store.fingerprint().encode())
+        digest.update(np.ascontiguousarray(self.split).tobytes())
         return digest.hexdigest()
 
 
@@ -107,238 +110,169 @@ class Preparation:
     Attributes:
         corpus: The molecules kept.
         account: What became of each row, counted.
-        rejects: ``row`` (from 1, the header not counted), ``text``, ``reason``.
+        rejects: The rows that brought no molecule of their own.
         constraints: What selfies may bond.
         standard: How the molecules were standardised.
     """
 
     corpus: Corpus
     account: Account
-    rejects: pd.DataFrame
+    rejects: Rejects
     constraints: Constraints
     standard: Standard
 
 
 def prepare(
-    table: pd.DataFrame,
+    source: Source,
     *,
     column: str | None = None,
     property_names: Sequence[str] = (),
+    duplicates: str = "mean",
     split_column: str | None = None,
+    split: str = "random",
     held_out: float = HELD_OUT_SHARE,
+    test: float = 0.0,
     max_tokens: int = MAX_TOKENS,
+    min_token_count: int = 1,
     constraints: str = AUTO,
     standard: Standard = DEFAULT_STANDARD,
+    vocabulary: Vocabulary | None = None,
     seed: int = 0,
     workers: int | None = None,
 ) -> Preparation:
     """Turn a table of molecules into a corpus.
 
-    Duplicates are merged before anything is split: the first row stays, its properties
-    become the mean of the numbers that its like have.
+    The molecules are encoded once and kept (`molvae.corpus.cache`); what follows, of the split
+    on, is done anew each time. Duplicates are merged before anything is split.
 
     Args:
-        table: As `molvae.corpus.table.as_table` gives it.
+        source: See `molvae.corpus.reading.open_table`.
         column: The column of SMILES; found when absent.
         property_names: Numeric columns to learn; blanks are allowed.
+        duplicates: ``mean`` gives the first of several like rows the mean of the numbers that
+            they have of each property, ``first`` leaves it its own.
         split_column: A column that says train, valid or test; by default all is train.
+        split: How molecules are set apart: ``random``, or by Murcko ``scaffold``.
         held_out: Share of the training molecules that becomes valid when nothing else is.
+        test: Share of all that becomes test, where no column says it.
         max_tokens: Longer molecules are rejected.
+        min_token_count: A molecule is rejected with each token that fewer molecules have.
         constraints: The name of one of `molvae.chem.strings.PRESETS`, which then refuses what it
             can't bond; ``auto`` takes the narrowest that admits all that can be admitted.
         standard: How the molecules are standardised, and how large they may be.
-        seed: Which rows are held out.
+        vocabulary: Symbols that a model knows already; what the molecules have beside is added.
+        seed: Which rows are set apart.
         workers: Processes to encode in.
 
     Raises:
         TableError: For a column that isn't there, or when no molecule is left to train on.
-        SettingsError: For constraints without that name.
+        SettingsError: For constraints without that name, or shares that can't be.
     """
     checks.choice("constraints", constraints, (AUTO, *PRESETS))
-    name = smiles_column(table, column)
-    texts = table[name].tolist()
-    values = numbers(table, property_names)
-    given = (
-        split_from_column(table, split_column)
-        if split_column
-        else np.full(len(texts), TRAIN, dtype=np.int8)
+    checks.choice("split", split, METHODS)
+    checks.count("min_token_count", min_token_count)
+    if split_column is not None and test:
+        raise SettingsError("A split column and a share of test molecules exclude each other.")
+    table = open_table(source, workers=workers)
+    reading = Reading(
+        column=smiles_column(table, column),
+        property_names=tuple(known_column(table.columns, name) for name in property_names),
+        split_column=split_column,
+        duplicates=duplicates,
+        max_tokens=max_tokens,
+        constraints=constraints,
+        standard=standard,
+        scaffolds=split == "scaffold",
     )
-    encoded, preset = _encoded(texts, constraints, standard, workers)
-    encoded = [
-        replace(one, reason=told) if one.reason and told else one
-        for one, told in zip(encoded, unreadable(table), strict=True)
-    ]
-    sorting = _sort(encoded, given, max_tokens)
-    tokens = [encoded[row].tokens for row in sorting.kept]
-    split = hold_out(given[sorting.kept], tokens, held_out, seed)
-    vocabulary = Vocabulary(
-        token
-        for string, part in zip(tokens, split, strict=True)
-        if part != TEST
-        for token in string
-    )
-    split = split[_reject_unknown(sorting, encoded, vocabulary)]
-    if not sorting.kept:
-        raise TableError(_nothing_usable(len(texts), name, sorting.reasons))
-    if not (split == TRAIN).any():
+    store = stored(table, reading, workers=workers)
+    chosen = np.array(store.given)
+    chosen[store.like_place] = NO_SPLIT
+    late = _reject_rare(store, chosen, min_token_count)
+    if not (chosen != NO_SPLIT).any():
+        raise TableError(_nothing_usable(table, reading.column, store, late))
+    counts = store.counts(chosen == TRAIN)
+    scaffolds = store.scaffold if split == "scaffold" else None
+    set_apart(chosen, TEST, test, store.ids, counts, seed=[seed, TEST], scaffolds=scaffolds)
+    if not (chosen == VALID).any():
+        set_apart(
+            chosen,
+            VALID,
+            held_out,
+            store.ids,
+            counts,
+            seed=seed,
+            scaffolds=scaffolds,
+            most=HELD_OUT_MOST,
+        )
+    if not (chosen == TRAIN).any():
         raise TableError("No molecule is left to train on: every usable row is held out.")
-    ids = [vocabulary.ids(encoded[row].tokens) for row in sorting.kept]
-    corpus = Corpus(
-        smiles=[encoded[row].smiles for row in sorting.kept],
-        token_ids=np.concatenate(ids),
-        offsets=np.cumsum([0, *map(len, ids)], dtype=np.int64),
-        split=split,
-        properties=_merged_values(values, sorting.merged)[sorting.kept],
-        property_names=tuple(property_names),
-        vocabulary=vocabulary,
+    known = () if vocabulary is None else vocabulary.symbols
+    seen = store.counts((chosen == TRAIN) | (chosen == VALID)) > 0
+    seen |= np.isin(store.symbols, known)
+    late |= _reject_unknown(store, chosen, seen)
+    late |= _with_their_like(store, late)
+    symbols = np.array(store.symbols)[seen].tolist()
+    return Preparation(
+        corpus=Corpus(store, chosen, Vocabulary([*known, *symbols])),
+        account=_account(store, chosen, late),
+        rejects=Rejects(store, late),
+        constraints=PRESETS[store.preset],
+        standard=standard,
     )
-    account = Account(
-        rows=len(texts),
-        kept=len(sorting.kept),
-        merged=len(sorting.merged),
-        changed=_changed([encoded[row] for row in sorting.kept]),
-        rejected=dict(Counter(sorting.reasons.values())),
+
+
+def _reject_rare(store: Store, split: np.ndarray, fewest: int) -> dict[int, str]:
+    """Leave molecules out that have a token that fewer distinct molecules have; why, by place."""
+    rare = store.holders < fewest
+    if not rare.any():
+        return {}
+    return _reject(store, split, rare, split != NO_SPLIT, f"in fewer than {fewest:,} molecules")
+
+
+def _reject_unknown(store: Store, split: np.ndarray, seen: np.ndarray) -> dict[int, str]:
+    """Leave test molecules out that have a token that no other molecule has; why, by place."""
+    if seen.all() or not (split == TEST).any():
+        return {}
+    return _reject(store, split, ~seen, split == TEST, "in no training row")
+
+
+def _reject(
+    store: Store, split: np.ndarray, symbols: np.ndarray, among: np.ndarray, reason: str
+) -> dict[int, str]:
+    found = {}
+    for place in store.holding(symbols, among).tolist():
+        bad = dict.fromkeys(store.symbols[one] for one in store.ids(place) if symbols[one])
+        found[place] = f"{' '.join(bad)} is {reason}"
+    split[list(found)] = NO_SPLIT
+    return found
+
+
+def _with_their_like(store: Store, late: dict[int, str]) -> dict[int, str]:
+    """Rows that would have been merged with a molecule that is left out, and why it is."""
+    if not late:
+        return {}
+    left_out = np.fromiter(late, dtype=np.int64)
+    mine = np.isin(store.like_first, left_out)
+    pairs = zip(store.like_place[mine].tolist(), store.like_first[mine].tolist(), strict=True)
+    return {place: late[first] for place, first in pairs}
+
+
+def _account(store: Store, split: np.ndarray, late: dict[int, str]) -> Account:
+    kept = split != NO_SPLIT
+    rejected = Counter(store.facts["rejected"]) + Counter(late.values())
+    return Account(
+        rows=store.facts["rows"],
+        kept=int(kept.sum()),
+        merged=sum(1 for place in store.like_place.tolist() if place not in late),
+        changed=store.changed(kept),
+        rejected=dict(rejected),
     )
-    rejects = _reject_table(sorting, texts)
-    return Preparation(corpus, account, rejects, PRESETS[preset], standard)
 
 
-def _changed(kept: Sequence[Encoded]) -> dict[str, int]:
-    """How many molecules each step changed, of the steps that changed any, in their order."""
-    counts = Counter(step for one in kept for step in one.steps)
-    return {step: counts[step] for step in STEPS if counts[step]}
-
-
-def _encoded(
-    texts: Sequence[str], constraints: str, standard: Standard, workers: int | None
-) -> tuple[list[Encoded], str]:
-    """The molecules of a table, a row each, and the preset of constraints that writes them."""
-    preset = LADDER[0] if constraints == AUTO else constraints
-
-    def encode(some: Sequence[str]) -> list[Encoded]:
-        work = partial(encode_many, constraints=PRESETS[preset], standard=standard)
-        return list(ordered(work, some, workers, given_up=_GIVEN_UP))
-
-    encoded = encode(texts)
-    refused = [row for row, one in enumerate(encoded) if one.admitted_by]
-    if constraints == AUTO and refused:
-        # What a narrower preset of the ladder admits, a wider one writes and reads alike.
-        preset = max((encoded[row].admitted_by for row in refused), key=LADDER.index)
-        again = encode([texts[row] for row in refused])
-        for row, one in zip(refused, again, strict=True):
-            encoded[row] = one
-    return encoded, preset
-
-
-@dataclass
-class _Sorting:
-    """What becomes of each row.
-
-    Attributes:
-        kept: Rows that bring a molecule that no earlier row has.
-        merged: Rows that bring one again, and the row that brought it first.
-        reasons: Rows that can't be used, and why.
-    """
-
-    kept: list[int]
-    merged: dict[int, int]
-    reasons: dict[int, str]
-
-
-def _sort(encoded: Sequence[Encoded], split: np.ndarray, max_tokens: int) -> _Sorting:
-    sorting = _Sorting([], {}, {})
-    first: dict[str, int] = {}
-    for row, one in enumerate(encoded):
-        if one.reason:
-            sorting.reasons[row] = one.reason
-        elif split[row] == NO_SPLIT:
-            sorting.reasons[row] = "its split is neither train, valid nor test"
-        elif len(one.tokens) > max_tokens:
-            sorting.reasons[row] = f"longer than {max_tokens} tokens"
-        elif one.smiles in first:
-            sorting.merged[row] = first[one.smiles]
-        else:
-            first[one.smiles] = row
-            sorting.kept.append(row)
-    return sorting
-
-
-def _reject_unknown(
-    sorting: _Sorting, encoded: Sequence[Encoded], vocabulary: Vocabulary
-) -> np.ndarray:
-    """Reject test rows with tokens that no training row has; which rows stayed, (N,) bool."""
-    before = sorting.kept
-    unknown = {row: vocabulary.unknown(encoded[row].tokens) for row in before}
-    lost = {row for row, tokens in unknown.items() if tokens}
-    for row in [*lost, *(row for row, head in sorting.merged.items() if head in lost)]:
-        tokens = vocabulary.unknown(encoded[row].tokens)
-        sorting.reasons[row] = f"{' '.join(tokens)} is in no training row"
-        sorting.merged.pop(row, None)
-    sorting.kept = [row for row in before if row not in lost]
-    return np.array([row not in lost for row in before], dtype=bool)
-
-
-def _merged_values(values: np.ndarray, merged: dict[int, int]) -> np.ndarray:
-    """Property values in which the first of several like rows has the mean of all: (R, P)."""
-    groups: dict[int, list[int]] = {}
-    for row, head in merged.items():
-        groups.setdefault(head, [head]).append(row)
-    values = values.copy()
-    for head, rows in groups.items():
-        values[head] = _mean_of_numbers(values[rows])
-    return values
-
-
-def _mean_of_numbers(values: np.ndarray) -> np.ndarray:
-    """Column means over the rows that have a number, NaN where none has: (R, P) to (P,)."""
-    counts = (~np.isnan(values)).sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        return np.where(counts, np.nansum(values, axis=0) / np.maximum(counts, 1), np.nan)
-
-
-def _nothing_usable(rows: int, name: str, reasons: dict[int, str]) -> str:
-    common = Counter(reasons.values()).most_common(1)[0][0]
+def _nothing_usable(table: TableSource, name: str, store: Store, late: dict[int, str]) -> str:
+    reasons = Counter(store.facts["rejected"]) + Counter(late.values())
     return (
-        f"None of the {rows:,} rows can be used; the most common reason: {common}. "
+        f"None of the {table.count:,} rows can be used; the most common reason: "
+        f"{reasons.most_common(1)[0][0]}. "
         f"The SMILES were read from the column {name!r}; --smiles-column names another."
     )
-
-
-def _reject_table(sorting: _Sorting, texts: Sequence[str]) -> pd.DataFrame:
-    like = {row: f"same molecule as row {head + 1}" for row, head in sorting.merged.items()}
-    dropped = sorting.reasons | like
-    order = sorted(dropped)
-    return pd.DataFrame(
-        {
-            "row": [row + 1 for row in order],
-            "text": [texts[row] for row in order],
-            "reason": [dropped[row] for row in order],
-        }
-    )
-
-
-def encodable(
-    smiles: Sequence[str],
-    vocabulary: Vocabulary,
-    max_tokens: int,
-    constraints: Constraints,
-    standard: Standard,
-    *,
-    workers: int | None = None,
-) -> list[Encoded]:
-    """Encode molecules for a model that exists, standardised as it was trained.
-
-    A token that it has never seen, or more tokens than it ever saw, reject their row.
-    """
-    work = partial(encode_many, constraints=constraints, standard=standard)
-    encoded = ordered(work, smiles, workers, given_up=_GIVEN_UP)
-    return [_if_known(one, vocabulary, max_tokens) for one in encoded]
-
-
-def _if_known(one: Encoded, vocabulary: Vocabulary, max_tokens: int) -> Encoded:
-    unknown = vocabulary.unknown(one.tokens)
-    if unknown:
-        return Encoded("", (), f"the model has never seen {' '.join(unknown)}")
-    if len(one.tokens) > max_tokens:
-        return Encoded("", (), f"longer than the {max_tokens} tokens that the model has seen")
-    return one

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,12 @@ from molvae.settings import require
 
 TRAIN, VALID, TEST, NO_SPLIT = 0, 1, 2, -1
 """Training molecules, those that early stopping looks at, those kept for the end; or none."""
+
+SPLIT_NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
+"""What the parts are called in tables."""
+
+METHODS = ("random", "scaffold")
+"""How molecules are set apart: each for itself, or all of one Murcko scaffold together."""
 
 HELD_OUT_SHARE = 0.05
 """The share of the training molecules that is held out unless another is asked for."""
@@ -29,52 +34,113 @@ _NAMES = {
 _PART_OF = {name: part for part, names in _NAMES.items() for name in names}
 
 
-def split_from_column(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Read the split of each row from a column, (N,) int8; `NO_SPLIT` where there is none.
+class SplitColumn:
+    """A column that says for each row to which part it belongs, read chunk by chunk.
+
+    Args:
+        columns: Those of the table.
+        name: The column; without one, all rows are for training.
+
+    Raises:
+        TableError: When the column isn't there.
+    """
+
+    def __init__(self, columns: Iterable[str], name: str | None) -> None:
+        self._name = None if name is None else known_column(columns, name)
+        self._trains = False
+        self._seen: dict[str, None] = {}
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """The parts of some rows, (N,) int8; `NO_SPLIT` where there is none."""
+        if self._name is None:
+            return np.full(len(table), TRAIN, dtype=np.int8)
+        values = table[self._name].str.strip().str.lower()
+        parts = values.map(_PART_OF).fillna(NO_SPLIT).to_numpy(dtype=np.int8)
+        self._trains |= bool((parts == TRAIN).any())
+        self._seen.update(dict.fromkeys(values.unique()[:3]))
+        return parts
+
+    def require_training(self) -> None:
+        """Require that some row that was read is for training.
+
+        Raises:
+            TableError: When none is.
+        """
+        if self._name is None or self._trains:
+            return
+        raise TableError(
+            f"No row is for training: the column {self._name!r} never says train, but "
+            f"{', '.join(map(repr, list(self._seen)[:3]))}. Write train, valid or test."
+        )
+
+
+def split_of(table: pd.DataFrame, name: str) -> np.ndarray:
+    """The parts of all rows of a table, (N,) int8; see `SplitColumn`.
 
     Raises:
         TableError: When the column isn't there, or no value in it says train.
     """
-    values = table[known_column(table.columns, name)].str.strip().str.lower()
-    splits = values.map(_PART_OF).fillna(NO_SPLIT).to_numpy(dtype=np.int8)
-    if not (splits == TRAIN).any():
-        raise TableError(
-            f"No row is for training: the column {name!r} never says train, but "
-            f"{', '.join(map(repr, values.unique()[:3]))}. Write train, valid or test."
-        )
-    return splits
+    column = SplitColumn(table.columns, name)
+    parts = column.read(table)
+    column.require_training()
+    return parts
 
 
-def hold_out(
-    split: np.ndarray, tokens: Sequence[Sequence[str]], share: float, seed: int
-) -> np.ndarray:
-    """Move a random part of the training molecules to `VALID`, unless there are some already.
+def set_apart(
+    split: np.ndarray,
+    part: int,
+    share: float,
+    ids_of: Callable[[int], np.ndarray],
+    counts: np.ndarray,
+    *,
+    seed: int | list[int],
+    scaffolds: np.ndarray | None = None,
+    most: int | None = None,
+) -> None:
+    """Move some of the training molecules to another part, in place.
 
-    A molecule stays with the training set when it is the only one there to hold one of its
-    tokens.
+    Molecules stay where they are when nothing that is left there has one of their tokens.
 
     Args:
         split: (N,) int8.
-        tokens: The N token sequences.
-        share: How many go, `HELD_OUT_MOST` at most; 0 for none, else at least one.
-        seed: Which rows go.
+        part: `VALID` or `TEST`.
+        share: How many go; 0 for none, else at least one. With scaffolds, as many whole ones as
+            go into that share.
+        ids_of: The token ids of a molecule, by its place.
+        counts: How often each token occurs in the training molecules, (V,); kept up to date.
+        seed: Which ones go.
+        scaffolds: A number for each scaffold, (N,); molecules with one of them go together.
+        most: Molecules that go at most.
 
     Raises:
         SettingsError: When the share isn't from 0 to below 1.
     """
     require(0 <= share < 1, f"The held-out share is from 0 to below 1, not {share:g}.")
-    train: list[int] = np.flatnonzero(split == TRAIN).tolist()
-    if share == 0 or (split == VALID).any() or len(train) < 2:
-        return split
-    wanted = min(HELD_OUT_MOST, max(1, round(len(train) * share)))
-    holders = Counter(token for row in train for token in set(tokens[row]))
-    chosen = split.copy()
-    for row in np.random.default_rng(seed).permutation(train).tolist():
+    train = np.flatnonzero(split == TRAIN)
+    if share == 0 or len(train) < 2:
+        return
+    wanted = max(1, round(len(train) * share))
+    wanted = wanted if most is None else min(most, wanted)
+    for places in _groups(train, scaffolds, np.random.default_rng(seed)):
         if wanted == 0:
             break
-        own = set(tokens[row])
-        if all(holders[token] > 1 for token in own):
-            holders.subtract(own)
-            chosen[row] = VALID
-            wanted -= 1
-    return chosen
+        if len(places) > wanted:
+            continue
+        ids = np.concatenate([ids_of(int(place)) for place in places])
+        own = np.bincount(ids, minlength=len(counts))
+        if (counts[own > 0] > own[own > 0]).all():
+            counts -= own
+            split[places] = part
+            wanted -= len(places)
+
+
+def _groups(
+    train: np.ndarray, scaffolds: np.ndarray | None, generator: np.random.Generator
+) -> Iterable[np.ndarray]:
+    """The places of molecules that go together, in a random order."""
+    if scaffolds is None:
+        return (places for places in generator.permutation(train)[:, None])
+    order = np.argsort(scaffolds[train], kind="stable")
+    firsts = np.flatnonzero(np.diff(scaffolds[train][order])) + 1
+    groups = np.split(train[order], firsts)
+    return (groups[one] for one in generator.permutation(len(groups)))

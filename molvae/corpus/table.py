@@ -95,21 +95,58 @@ def known_column(columns: Iterable[str], name: str) -> str:
     return name
 
 
+class NumberColumns:
+    """Numeric columns, read chunk by chunk.
+
+    Args:
+        head: The first rows of the table, which tell whether a column has decimal commas.
+        names: The P columns.
+
+    Raises:
+        TableError: For a column that isn't there.
+    """
+
+    def __init__(self, head: pd.DataFrame, names: Sequence[str]) -> None:
+        self._commas = {
+            known_column(head.columns, name): bool(
+                head[name].str.strip().str.fullmatch(_DECIMAL_COMMA).all()
+            )
+            for name in names
+        }
+        self._found = dict.fromkeys(self._commas, False)
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """The values of some rows, (N, P) float64; what is blank or no finite number is NaN."""
+        values = np.full((len(table), len(self._commas)), np.nan)
+        for place, (name, commas) in enumerate(self._commas.items()):
+            texts = table[name].str.strip()
+            if commas:
+                texts = texts.str.replace(",", ".")
+            column = pd.to_numeric(texts, errors="coerce").replace([np.inf, -np.inf], np.nan)
+            values[:, place] = column
+            self._found[name] |= bool(column.notna().any())
+        return values
+
+    def require_numbers(self) -> None:
+        """Require that each column had a number in what was read.
+
+        Raises:
+            TableError: For one that hadn't.
+        """
+        for name, found in self._found.items():
+            if not found:
+                raise TableError(f"The column {name!r} holds no number.")
+
+
 def numbers(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Numeric columns, (rows, names) float64; what is blank or no finite number is NaN.
+    """Numeric columns of a whole table, (rows, names); see `NumberColumns`.
 
     Raises:
         TableError: For a column that isn't there or holds no number at all.
     """
-    values = np.full((len(table), len(names)), np.nan)
-    for place, name in enumerate(names):
-        texts = table[known_column(table.columns, name)].str.strip()
-        if texts.str.fullmatch(_DECIMAL_COMMA).all():
-            texts = texts.str.replace(",", ".")
-        column = pd.to_numeric(texts, errors="coerce")
-        values[:, place] = column.replace([np.inf, -np.inf], np.nan)
-        if np.isnan(values[:, place]).all():
-            raise TableError(f"The column {name!r} holds no number.")
+    columns = NumberColumns(table.head(CHUNK), names)
+    values = columns.read(table)
+    columns.require_numbers()
     return values
 
 

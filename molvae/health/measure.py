@@ -74,13 +74,12 @@ def measure(
 
 
 def fit_of(codec: NetworkCodec, molecules: Sequence[str], *, seed: int = 0) -> TrainingFit:
-    """Reconstruct training molecules, SMILES, of which 500 are taken.
+    """Reconstruct training molecules, SMILES; `TRAINING_MOLECULES` of them are enough.
 
     Raises:
         TableError: When the model can encode none of them.
     """
-    chosen = [molecules[place] for place in spread(len(molecules), TRAINING_MOLECULES)]
-    return measure_training_fit(codec, _encoded(codec, chosen), seed)
+    return measure_training_fit(codec, _encoded(codec, molecules), seed)
 
 
 def _encoded(codec: NetworkCodec, smiles: Sequence[str]) -> Encodings:

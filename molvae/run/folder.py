@@ -21,6 +21,7 @@ from molvae.training import state as states
 from molvae.training.state import State
 
 LOG, REJECTS, RUN, CALL = "metrics.csv", "rejects.csv", "run.json", "call.json"
+HELD_OUT = "held_out.csv"
 CURVES, BOARD = "curves.png", "tensorboard"
 """Names in a run folder, beside the model's and the state's."""
 
@@ -53,7 +54,7 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} holds a model already. Name another folder, or add --overwrite."
             )
-        for name in (FILE_NAME, LOG, CURVES, REJECTS, RUN, CALL, states.FILE_NAME):
+        for name in (FILE_NAME, LOG, CURVES, REJECTS, HELD_OUT, RUN, CALL, states.FILE_NAME):
             if (self.path / name).is_dir():
                 raise OutputError(f"{self.path / name} is a folder. Name another run folder.")
         files.check_folder(self.path)

@@ -13,28 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from molvae import display, files
 from molvae import settings as checks
 from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale, standard_before
-from molvae.chem.identity import KnownMolecules
 from molvae.chem.standard import Standard
-from molvae.chem.strings import AUTO, preset_of
+from molvae.chem.strings import AUTO
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.reading import Source
-from molvae.corpus.splits import HELD_OUT_SHARE, TEST, TRAIN, VALID
-from molvae.corpus.table import as_table
+from molvae.corpus.splits import HELD_OUT_SHARE, SPLIT_NAMES, TEST, TRAIN, VALID
+from molvae.corpus.survey import Survey
 from molvae.errors import CheckpointError, OutputError, SettingsError, TableError, nearest
-from molvae.health.measure import fit_of, measure
-from molvae.health.training import Training
+from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
+from molvae.health.training import Training, spread
 from molvae.model import MolVAE, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
 from molvae.parallel import available_cores
 from molvae.run.course import Course
 from molvae.run.curves import draw_curves
-from molvae.run.folder import CURVES, LOG, REJECTS, RUN, RunFolder
+from molvae.run.folder import CURVES, HELD_OUT, LOG, REJECTS, RUN, RunFolder
 from molvae.settings import from_mapping
 from molvae.training.config import TrainingConfig
 from molvae.training.progress import Outcome
@@ -44,6 +44,17 @@ _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
 _TRAINING = [field.name for field in fields(TrainingConfig) if field.name not in _DERIVED]
 _STANDARD = [field.name for field in fields(Standard)]
+_PREPARING: Mapping[str, Any] = {
+    "duplicates": "mean",
+    "split_column": None,
+    "split": "random",
+    "held_out": HELD_OUT_SHARE,
+    "test": 0.0,
+    "max_tokens": MAX_TOKENS,
+    "min_token_count": 1,
+    "constraints": AUTO,
+}
+"""What `molvae.corpus.corpus.prepare` is told, and what runs begun before it could be meant."""
 
 NUMBERS = (*_SHAPE, *_TRAINING)
 """The settings that `--set` takes: those of the network and of its training."""
@@ -58,10 +69,14 @@ def train(
     *,
     smiles_column: str | None = None,
     properties: str | Iterable[str] = (),
+    duplicates: str = "mean",
     split_column: str | None = None,
+    split: str = "random",
     held_out: float = HELD_OUT_SHARE,
+    test: float = 0.0,
     size: str = "base",
     max_tokens: int = MAX_TOKENS,
+    min_token_count: int = 1,
     constraints: str = AUTO,
     seed: int = 0,
     device: str = "auto",
@@ -83,11 +98,17 @@ def train(
             Without one the model is only returned.
         smiles_column: The column of SMILES; found when absent.
         properties: Numeric columns to learn to predict from the latent; blanks are allowed.
+        duplicates: What rows of one molecule are worth together: the ``mean`` of the numbers that
+            they have of each property, or those of the ``first`` row.
         split_column: A column that says train, valid or test. Test rows are left alone.
+        split: How molecules are set apart: ``random``, or by Murcko ``scaffold``.
         held_out: Without valid rows, the share of the training molecules, 2,000 at most, that
             is kept apart to choose the best weights by; 0 keeps the last weights.
+        test: Without a split column, the share of the molecules that is left alone. They stand
+            in the run folder, beside those held out, in ``held_out.csv``.
         size: "small", "base" or "large".
         max_tokens: Molecules of more SELFIES symbols are rejected.
+        min_token_count: A SELFIES symbol that fewer molecules have is rejected with them.
         constraints: What SELFIES may bond: the name of one of `molvae.chem.strings.PRESETS`, or
             ``auto`` for the narrowest of them that admits the molecules.
         seed: Of everything random.
@@ -176,20 +197,15 @@ def _train(
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
         preparation = prepare(
-            as_table(source, workers=call["workers"]),
+            source,
             column=call["smiles_column"],
             property_names=_names(call["properties"]),
-            split_column=call["split_column"],
-            held_out=call["held_out"],
-            max_tokens=call["max_tokens"],
-            constraints=call["constraints"],
+            **{name: call.get(name, default) for name, default in _PREPARING.items()},
             standard=standard,
             seed=seed,
             workers=call["workers"],
         )
-        show(str(preparation.account))
-        if preset_of(preparation.constraints) != "default":
-            show(f"SELFIES constraints: {preset_of(preparation.constraints)}")
+        show(Survey.of(preparation).brief())
         if folder is not None and first:  # made only now, when there is something to train on
             owned.enter_context(folder.owned())
             if not resumed or not folder.has_state:
@@ -253,14 +269,13 @@ def _course(
 def _checkpoint(preparation: Preparation, course: Course, outcome: Outcome) -> Checkpoint:
     """What a course came to."""
     corpus = course.corpus
-    trained = [corpus.smiles[row] for row in np.flatnonzero(corpus.split != TEST)]
     return Checkpoint(
         network=course.network,
         vocabulary=corpus.vocabulary,
         constraints=preparation.constraints,
         standard=preparation.standard,
         properties=course.scales,
-        known=KnownMolecules.of(trained),
+        known=corpus.known(),
         record=_record(preparation, course.config, outcome),
     )
 
@@ -270,15 +285,15 @@ def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
     rows = corpus.rows(VALID)
     if not len(rows):
         return
-    smiles = [corpus.smiles[row] for row in rows]
-    seen = [corpus.smiles[row] for row in corpus.rows(TRAIN)]
+    trained = corpus.rows(TRAIN)
+    seen = trained[spread(len(trained), TRAINING_MOLECULES)]
     measured = measure(
         model.codec,
-        smiles,
-        corpus.properties[rows],
+        corpus.smiles(rows),
+        corpus.store.numbers[rows],
         model.checkpoint.known,
         training=Training.of(model.checkpoint),
-        training_fit=fit_of(model.codec, seen, seed=seed),
+        training_fit=fit_of(model.codec, corpus.smiles(seen), seed=seed),
         seed=seed,
     )
     model.checkpoint.record["report"] = measured.as_dict()
@@ -313,14 +328,14 @@ def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
 
 def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
     """The corpus with its properties in standard units of the training molecules."""
-    values = corpus.properties[corpus.rows(TRAIN)]
+    train = corpus.rows(TRAIN)
     scales = tuple(
-        _scale(name, values[:, place]) for place, name in enumerate(corpus.property_names)
+        _scale(name, corpus.store.numbers[train, place])
+        for place, name in enumerate(corpus.property_names)
     )
-    means = np.array([scale.mean for scale in scales])
+    centre = np.array([scale.mean for scale in scales])
     deviations = np.array([scale.deviation for scale in scales])
-    standard = (corpus.properties - means) / deviations
-    return replace(corpus, properties=standard), scales
+    return replace(corpus, centre=centre, scale=deviations), scales
 
 
 def _scale(name: str, values: np.ndarray) -> PropertyScale:
@@ -338,7 +353,7 @@ def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> Netw
     return sized(
         size,
         vocabulary_size=len(corpus.vocabulary),
-        max_tokens=int(corpus.lengths()[corpus.split != TEST].max()),
+        max_tokens=int(corpus.lengths(corpus.rows(TRAIN, VALID)).max()),
         properties=len(corpus.property_names),
         **shape,
     )
@@ -372,9 +387,24 @@ def _record(preparation: Preparation, config: TrainingConfig, outcome: Outcome) 
     }
 
 
+def _write_held_out(path: Path, corpus: Corpus) -> None:
+    """Write the molecules that the model didn't learn from, if there are any."""
+    places = corpus.rows(VALID, TEST)
+    table = pd.DataFrame(
+        {
+            "row": corpus.store.row[places],
+            "smiles": corpus.smiles(places),
+            "split": [SPLIT_NAMES[one] for one in corpus.split[places].tolist()],
+            **dict(zip(corpus.property_names, corpus.store.numbers[places].T, strict=True)),
+        }
+    )
+    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
 def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outcome) -> None:
     model.save(folder / FILE_NAME)
-    files.write_text(folder / REJECTS, preparation.rejects.to_csv(index=False, lineterminator="\n"))
+    preparation.rejects.write(folder / REJECTS)
+    _write_held_out(folder / HELD_OUT, preparation.corpus)
     facts = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),

@@ -1,0 +1,154 @@
+"""What a table of molecules holds: its account, its symbols, its lengths, and whom they suit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from molvae.chem.strings import preset_of
+from molvae.corpus.account import Account
+from molvae.corpus.corpus import Preparation
+from molvae.corpus.splits import NO_SPLIT, SPLIT_NAMES
+from molvae.corpus.vocabulary import Vocabulary
+
+RARE = 10
+"""A symbol that fewer molecules have is called rare: a model hardly learns it from so few."""
+
+_BARS, _BINS, _SHOWN = 40, 10, 12
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How much of a table a model that exists can encode.
+
+    Attributes:
+        rows: Rows of the table.
+        encodable: Those of them that the model can encode, repeated ones too.
+        reasons: Why it can't encode the others.
+    """
+
+    rows: int
+    encodable: int
+    reasons: dict[str, int]
+
+    def __str__(self) -> str:
+        lines = [
+            f"the model can encode {self.encodable:,} of {self.rows:,} rows "
+            f"({self.encodable / self.rows:.1%})"
+        ]
+        ranked = sorted(self.reasons.items(), key=lambda item: -item[1])
+        lines += [f"  {count:,} x {reason}" for reason, count in ranked[:5]]
+        if len(ranked) > 5:
+            lines.append(f"  and {len(ranked) - 5} more reasons")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a table holds.
+
+    Attributes:
+        account: What became of each row.
+        split: Molecules of each part.
+        symbols: How many of the kept molecules have each SELFIES symbol, the commonest first.
+        lengths: How many of the kept molecules have so many symbols, by that number.
+        constraints: The name of the constraints of SELFIES that admit them.
+        admission: What a model makes of the table, if one was asked.
+    """
+
+    account: Account
+    split: dict[str, int]
+    symbols: dict[str, int]
+    lengths: dict[int, int]
+    constraints: str
+    admission: Admission | None = None
+
+    @classmethod
+    def of(cls, preparation: Preparation, admission: Admission | None = None) -> Survey:
+        """Look at what was prepared for training."""
+        corpus = preparation.corpus
+        places = corpus.rows()
+        lengths = np.bincount(corpus.lengths(places))
+        return cls(
+            account=preparation.account,
+            split={name: int((corpus.split == part).sum()) for part, name in SPLIT_NAMES.items()},
+            symbols=_holders(preparation),
+            lengths={length: int(count) for length, count in enumerate(lengths) if count},
+            constraints=preset_of(preparation.constraints),
+            admission=admission,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @property
+    def rare(self) -> dict[str, int]:
+        """The symbols that fewer than `RARE` molecules have."""
+        return {symbol: count for symbol, count in self.symbols.items() if count < RARE}
+
+    def brief(self) -> str:
+        """The account, and a line each on symbols and lengths."""
+        lines = [str(self.account), f"{len(self.symbols)} symbols{self._rare_symbols()}"]
+        values = np.repeat(list(self.lengths), list(self.lengths.values()))
+        low, middle, high, most = np.percentile(values, [5, 50, 95, 100]).astype(int)
+        lines.append(f"{middle} symbols a molecule; of 90% {low} to {high}; at most {most}")
+        if self.constraints != "default":
+            lines.append(f"SELFIES constraints: {self.constraints}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        lines = [self.brief(), *self._histogram(), "symbols, and how many molecules have them"]
+        lines += [f"  {symbol:<16} {count:>12,}" for symbol, count in self.symbols.items()]
+        return "\n".join(lines if self.admission is None else [*lines, str(self.admission)])
+
+    def _rare_symbols(self) -> str:
+        rare = sorted(self.rare.items(), key=lambda item: item[1])
+        named = ", ".join(f"{symbol} in {count}" for symbol, count in rare[:_SHOWN])
+        more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
+        return f", {len(rare)} of them rare: {named}{more}" if rare else ", none of them rare"
+
+    def _histogram(self) -> list[str]:
+        """The lengths as bars."""
+        width = max(1, -(-(max(self.lengths) + 1) // _BINS))
+        bins = Counter[int]()
+        for length, count in self.lengths.items():
+            bins[length // width] += count
+        return [
+            f"  {one * width:>4} to {(one + 1) * width - 1:<4} {bins[one]:>12,} "
+            + "#" * round(_BARS * bins[one] / max(bins.values()))
+            for one in range(min(bins), max(bins) + 1)
+        ]
+
+
+def _holders(preparation: Preparation) -> dict[str, int]:
+    store, split = preparation.corpus.store, preparation.corpus.split
+    left_out = split == NO_SPLIT
+    left_out[store.like_place] = False  # the store counts them once already
+    lost = np.zeros(len(store.symbols), dtype=np.int64)
+    for place in np.flatnonzero(left_out).tolist():
+        lost[np.unique(store.ids(place))] += 1
+    counts = dict(zip(store.symbols, (store.holders - lost).tolist(), strict=True))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {symbol: count for symbol, count in ranked if count}
+
+
+def admission(preparation: Preparation, vocabulary: Vocabulary) -> Admission:
+    """What a model makes of a table that was prepared as the model's own was.
+
+    Args:
+        preparation: With the model's standard, constraints and most tokens.
+        vocabulary: The symbols that the model knows.
+    """
+    store, account = preparation.corpus.store, preparation.account
+    unknown = ~np.isin(store.symbols, vocabulary.symbols)
+    everywhere = np.ones(len(store), dtype=bool)
+    reasons = Counter[str](store.facts["rejected"])
+    lost = store.holding(unknown, everywhere)
+    for place in lost.tolist():
+        missing = vocabulary.unknown(store.symbols[one] for one in store.ids(place))
+        reasons[f"the model has never seen {' '.join(missing)}"] += 1
+    return Admission(account.rows, len(store) - len(lost), dict(reasons))
