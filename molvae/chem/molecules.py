@@ -6,6 +6,7 @@ heavy atom.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,32 @@ Molecule: TypeAlias = Chem.Mol
 
 LONGEST_SMILES = 2_000
 """Characters; what is longer isn't given to the parser at all."""
+
+_HYDROGEN = re.compile(r"\[\d*H")
+"""A hydrogen that is an atom of its own."""
+
+
+def _parameters(remove_hydrogens: bool) -> Chem.SmilesParserParams:
+    """How RDKit reads a text without white space, in which neither names nor extensions can be."""
+    parameters = Chem.SmilesParserParams()
+    parameters.allowCXSMILES = parameters.parseName = False
+    parameters.removeHs = remove_hydrogens
+    return parameters
+
+
+_AS_USUAL, _AS_IT_IS = _parameters(remove_hydrogens=True), _parameters(remove_hydrogens=False)
+# Looking for hydrogens to remove takes a fifth of the time, also where there are none.
+
+_STEREO = re.compile(r"[@/\\]")
+_FLAGS = Chem.SanitizeFlags
+_ENOUGH = (
+    _FLAGS.SANITIZE_CLEANUP
+    | _FLAGS.SANITIZE_PROPERTIES
+    | _FLAGS.SANITIZE_SYMMRINGS
+    | _FLAGS.SANITIZE_SETAROMATICITY
+    | _FLAGS.SANITIZE_ADJUSTHS
+)
+"""The steps of sanitising on which the SMILES of a molecule without stereo depends."""
 
 
 def parse(smiles: str) -> Molecule:
@@ -38,7 +65,7 @@ def parse(smiles: str) -> Molecule:
     if text.split()[0] != text:
         raise MoleculeError("not a SMILES: it has white space in it")
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text)
+        molecule = Chem.MolFromSmiles(text, _AS_USUAL if _HYDROGEN.search(text) else _AS_IT_IS)
         if molecule is None:
             raise MoleculeError(_problem(text))
     if molecule.GetNumHeavyAtoms() == 0:
@@ -56,6 +83,24 @@ def canonical(smiles: str) -> str:
         MoleculeError: As `parse`.
     """
     return to_smiles(parse(smiles))
+
+
+def spells(text: str, name: str) -> bool:
+    """Whether a SMILES that selfies wrote is the molecule of a canonical one.
+
+    >>> spells("OC1=CC=CC=C1", "Oc1ccccc1"), spells("OC1=CC=CC=N1", "Oc1ccccc1")
+    (True, False)
+    """
+    if not _STEREO.search(name) and text.isascii():
+        with rdBase.BlockLogs():
+            molecule = Chem.MolFromSmiles(text, sanitize=False)
+            done = molecule is not None and not Chem.SanitizeMol(
+                molecule, _ENOUGH, catchErrors=True
+            )
+            # What is written here alike is alike; only what isn't needs all that RDKit can do.
+            if done and to_smiles(molecule) == name:
+                return True
+    return _canonical_or_empty(text) == name
 
 
 def canonical_many(smiles: Sequence[str]) -> list[str]:

@@ -117,7 +117,8 @@ def standardise(
     steps = [SPELLING] if text is not None and text.strip() != smiles else []
     with rdBase.BlockLogs():
         for step in _STEPS:
-            after = step.take(molecule) if step.is_asked(standard) else molecule
+            due = step.is_asked(standard) and step.sign in smiles
+            after = step.take(molecule) if due else molecule
             if after is molecule or to_smiles(after) == smiles:
                 continue
             # Read anew, so that nothing of what was taken away lives on in the molecule: a centre
@@ -131,8 +132,6 @@ def standardise(
 
 
 def _without_atom_maps(molecule: Molecule) -> Molecule:
-    if not any(atom.GetAtomMapNum() for atom in molecule.GetAtoms()):
-        return molecule
     bare = Chem.Mol(molecule)
     for atom in bare.GetAtoms():
         atom.SetAtomMapNum(0)
@@ -140,22 +139,16 @@ def _without_atom_maps(molecule: Molecule) -> Molecule:
 
 
 def _largest_organic_fragment(molecule: Molecule) -> Molecule:
-    if len(Chem.GetMolFrags(molecule)) == 1:
-        return molecule
     if not any(atom.GetAtomicNum() == 6 for atom in molecule.GetAtoms()):
         raise MoleculeError("several fragments, none of them with carbon")
     return _fragment_chooser().choose(molecule)
 
 
 def _neutral(molecule: Molecule) -> Molecule:
-    if not any(atom.GetFormalCharge() for atom in molecule.GetAtoms()):
-        return molecule
     return _uncharger().uncharge(molecule)
 
 
 def _without_isotopes(molecule: Molecule) -> Molecule:
-    if not any(atom.GetIsotope() for atom in molecule.GetAtoms()):
-        return molecule
     bare = Chem.Mol(molecule)
     for atom in bare.GetAtoms():
         atom.SetIsotope(0)
@@ -184,19 +177,23 @@ def _uncharger() -> rdMolStandardize.Uncharger:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step; it gives back the very molecule when there is nothing to do."""
+    """One step; it gives back the very molecule when there is nothing to do.
+
+    Only a canonical SMILES that has the sign in it can hold anything to do.
+    """
 
     name: str
+    sign: str
     is_asked: Callable[[Standard], bool]
     take: Callable[[Molecule], Molecule]
 
 
 _STEPS = (
-    _Step("atom maps", lambda standard: True, _without_atom_maps),
-    _Step("salts", lambda standard: standard.salts == "largest", _largest_organic_fragment),
-    _Step("neutralise", lambda standard: standard.neutralise, _neutral),
-    _Step("isotopes", lambda standard: not standard.isotopes, _without_isotopes),
-    _Step("stereo", lambda standard: not standard.stereo, _without_stereo),
+    _Step("atom maps", ":", lambda standard: True, _without_atom_maps),
+    _Step("salts", ".", lambda standard: standard.salts == "largest", _largest_organic_fragment),
+    _Step("neutralise", "[", lambda standard: standard.neutralise, _neutral),
+    _Step("isotopes", "[", lambda standard: not standard.isotopes, _without_isotopes),
+    _Step("stereo", "", lambda standard: not standard.stereo, _without_stereo),
 )
 
 STEPS = (SPELLING, *(step.name for step in _STEPS))

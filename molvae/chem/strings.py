@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import selfies
 from rdkit import rdBase
 
-from molvae.chem.molecules import canonical, parse, randomised
+from molvae.chem.molecules import canonical, parse, randomised, spells
 from molvae.chem.standard import DEFAULT_STANDARD, Standard, standardise
 from molvae.errors import MoleculeError
 
@@ -160,7 +160,7 @@ def verified(smiles: str, constraints: Constraints) -> str:
     """
     with constrained(constraints):
         written = _written(smiles)
-        if canonical(selfies.decoder(written)) != smiles:
+        if not spells(selfies.decoder(written), smiles):
             raise MoleculeError("SELFIES changes this molecule on the way back")
     return written
 
