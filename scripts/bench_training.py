@@ -199,7 +199,7 @@ def measure_moses(
     """What MOSES' training does in a while."""
     with tempfile.TemporaryDirectory() as place:
         molecules, result = Path(place) / "molecules.txt", Path(place) / "result.json"
-        files.write_text(molecules, "\n".join(corpus.smiles))
+        files.write_text(molecules, "\n".join(corpus.smiles(corpus.rows())))
         script = Path(__file__).with_name("moses_vae.py")
         command = [python, script, molecules, result, "--seconds", seconds]
         command += ["--threads", setup.threads, "--seed", seed]
@@ -261,7 +261,7 @@ def train(corpus: Corpus, setup: Setup, seconds: float, seed: int, result: Path)
 
 def network_of(corpus: Corpus, changes: dict[str, int]) -> SequenceVAE:
     """The network that training would make of a corpus."""
-    longest = int(corpus.lengths().max())
+    longest = int(corpus.lengths(corpus.rows()).max())
     size = len(corpus.vocabulary)
     return SequenceVAE(sized("base", vocabulary_size=size, max_tokens=longest, **changes))
 
@@ -310,7 +310,7 @@ def facts(corpus: Corpus, rounds: int, seconds: float) -> str:
     instructions = torch.backends.cpu.get_cpu_capability()
     return (
         f"{processor()}, {cores} cores, {instructions}, torch {torch.__version__}\n"
-        f"{len(corpus.smiles):,} molecules of {corpus.lengths().mean():.1f} symbols, "
+        f"{len(corpus):,} molecules of {corpus.lengths(corpus.rows()).mean():.1f} symbols, "
         f"rounds of {seconds:g} seconds a measurement: {rounds}"
     )
 

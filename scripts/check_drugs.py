@@ -60,8 +60,8 @@ def check(name: str, rows: list[str]) -> bool:
         back, strict = round_trip(molecules, constraints)
         print(f"  {preset:<12} {share(back, molecules)} come back, {strict:,} of them strict")
     back, _ = round_trip(molecules, prepared.constraints)
-    for row, reason in zip(prepared.rejects["text"], prepared.rejects["reason"], strict=True):
-        print(f"    {reason}: {row}")
+    for _, text, reason in prepared.rejects:
+        print(f"    {reason}: {text}")
     return back >= ENOUGH * len(molecules)
 
 

@@ -81,7 +81,7 @@ class Bench:
     def network(self, device: torch.device, size: str = "small", **shape: Any) -> SequenceVAE:
         """A network that hasn't learned yet, always the same."""
         torch.manual_seed(0)
-        longest = int(self.corpus.lengths().max())
+        longest = int(self.corpus.lengths(self.corpus.rows()).max())
         symbols = len(self.corpus.vocabulary)
         config = sized(size, vocabulary_size=symbols, max_tokens=longest, properties=1, **shape)
         return SequenceVAE(config).to(device)

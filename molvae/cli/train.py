@@ -111,6 +111,7 @@ def train(
     \b
     Example:
       molvae train data.csv -o runs/mine --property logp --max-minutes 8
+      molvae train few.csv -o runs/few --from runs/mine
     """
     if (resumed is None) == (data is None) or (resumed is None) == (output is None):
         raise click.UsageError("Name DATA and -o FOLDER, or --resume FOLDER alone.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ HELD_OUT_SHARE = 0.05
 
 HELD_OUT_MOST = 2_000
 """More than this aren't needed to choose weights by."""
+
+_FEW = 20
+"""A part that is smaller than one in so many is drawn molecule by molecule."""
 
 _NAMES = {
     TRAIN: ("train", "training", "trn"),
@@ -116,12 +119,18 @@ def set_apart(
         SettingsError: When the share isn't from 0 to below 1.
     """
     require(0 <= share < 1, f"The held-out share is from 0 to below 1, not {share:g}.")
-    train = np.flatnonzero(split == TRAIN)
-    if share == 0 or len(train) < 2:
+    count = int((split == TRAIN).sum())
+    if share == 0 or count < 2:
         return
-    wanted = max(1, round(len(train) * share))
+    wanted = max(1, round(count * share))
     wanted = wanted if most is None else min(most, wanted)
-    for places in _groups(train, scaffolds, np.random.default_rng(seed)):
+    generator = np.random.default_rng(seed)
+    groups = (
+        _one_by_one(split, wanted, count, generator)
+        if scaffolds is None
+        else _by_scaffold(split, scaffolds, generator)
+    )
+    for places in groups:
         if wanted == 0:
             break
         if len(places) > wanted:
@@ -134,12 +143,26 @@ def set_apart(
             wanted -= len(places)
 
 
-def _groups(
-    train: np.ndarray, scaffolds: np.ndarray | None, generator: np.random.Generator
-) -> Iterable[np.ndarray]:
-    """The places of molecules that go together, in a random order."""
-    if scaffolds is None:
-        return (places for places in generator.permutation(train)[:, None])
+def _one_by_one(
+    split: np.ndarray, wanted: int, count: int, generator: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The training molecules in a random order, of which so many are wanted."""
+    if wanted * _FEW > count:
+        yield from generator.permutation(np.flatnonzero(split == TRAIN))[:, None]
+        return
+    tried: set[int] = set()  # drawn, not permuted: that would take memory for all of them
+    while len(tried) < count:
+        for place in generator.integers(len(split), size=1024).tolist():
+            if split[place] == TRAIN and place not in tried:
+                tried.add(place)
+                yield np.array([place])
+
+
+def _by_scaffold(
+    split: np.ndarray, scaffolds: np.ndarray, generator: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The training molecules of each scaffold together, in a random order."""
+    train = np.flatnonzero(split == TRAIN)
     order = np.argsort(scaffolds[train], kind="stable")
     firsts = np.flatnonzero(np.diff(scaffolds[train][order])) + 1
     groups = np.split(train[order], firsts)

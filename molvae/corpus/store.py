@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -47,7 +48,7 @@ LIKE = {"like_place": "<i8", "like_first": "<i8"}
 DUPLICATES = ("mean", "first")
 """What like molecules give their first row: the mean of the numbers they have, or nothing."""
 
-_ROWS_AT_A_TIME = 1 << 14
+_ROWS_AT_A_TIME, _NUMBERS_AT_A_TIME = 1 << 14, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -165,13 +166,25 @@ class Store:
 
     def changed(self, kept: np.ndarray) -> dict[str, int]:
         """How many molecules, of those chosen by (M,) bool, each step of standardising changed."""
-        counts = np.bincount(self._mapped("steps")[kept], minlength=1)
-        masks = np.arange(len(counts))
+        masks = np.arange(256)
+        counts, first = np.zeros(len(masks), dtype=np.int64), 0
+        for steps in blocks(self.folder / "steps", NUMBERS["steps"], _NUMBERS_AT_A_TIME):
+            counts += np.bincount(steps[kept[first : first + len(steps)]], minlength=len(masks))
+            first += len(steps)
         found = {
             name: int(counts[(masks >> bit & 1).astype(bool)].sum())
             for bit, name in enumerate(STEPS)
         }
         return {name: count for name, count in found.items() if count}
+
+    def lengths(self, chosen: np.ndarray) -> dict[int, int]:
+        """How many of the molecules chosen by (M,) bool have so many symbols, by that number."""
+        counts, first = Counter[int](), 0
+        for lengths in blocks(self.folder / "length", NUMBERS["length"], _NUMBERS_AT_A_TIME):
+            found = np.bincount(lengths[chosen[first : first + len(lengths)]])
+            counts.update({length: int(found[length]) for length in np.flatnonzero(found).tolist()})
+            first += len(lengths)
+        return dict(sorted(counts.items()))
 
     def counts(self, chosen: np.ndarray) -> np.ndarray:
         """How often each symbol occurs in the molecules chosen by (M,) bool: (V,) int64."""

@@ -70,13 +70,11 @@ class Survey:
     def of(cls, preparation: Preparation, admission: Admission | None = None) -> Survey:
         """Look at what was prepared for training."""
         corpus = preparation.corpus
-        places = corpus.rows()
-        lengths = np.bincount(corpus.lengths(places))
         return cls(
             account=preparation.account,
             split={name: int((corpus.split == part).sum()) for part, name in SPLIT_NAMES.items()},
             symbols=_holders(preparation),
-            lengths={length: int(count) for length, count in enumerate(lengths) if count},
+            lengths=corpus.store.lengths(corpus.split != NO_SPLIT),
             constraints=preset_of(preparation.constraints),
             admission=admission,
         )
@@ -93,8 +91,7 @@ class Survey:
     def brief(self) -> str:
         """The account, and a line each on symbols and lengths."""
         lines = [str(self.account), f"{len(self.symbols)} symbols{self._rare_symbols()}"]
-        values = np.repeat(list(self.lengths), list(self.lengths.values()))
-        low, middle, high, most = np.percentile(values, [5, 50, 95, 100]).astype(int)
+        low, middle, high, most = (self._length_at(share) for share in (0.05, 0.5, 0.95, 1.0))
         lines.append(f"{middle} symbols a molecule; of 90% {low} to {high}; at most {most}")
         if self.constraints != "default":
             lines.append(f"SELFIES constraints: {self.constraints}")
@@ -104,6 +101,11 @@ class Survey:
         lines = [self.brief(), *self._histogram(), "symbols, and how many molecules have them"]
         lines += [f"  {symbol:<16} {count:>12,}" for symbol, count in self.symbols.items()]
         return "\n".join(lines if self.admission is None else [*lines, str(self.admission)])
+
+    def _length_at(self, share: float) -> int:
+        """The length that such a share of the molecules doesn't exceed."""
+        below = np.cumsum(list(self.lengths.values()))
+        return list(self.lengths)[int(np.searchsorted(below, share * below[-1]))]
 
     def _rare_symbols(self) -> str:
         rare = sorted(self.rare.items(), key=lambda item: item[1])

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
 from molvae.corpus.reading import Source
 from molvae.corpus.splits import HELD_OUT_SHARE, SPLIT_NAMES, TEST, TRAIN, VALID
 from molvae.corpus.survey import Survey
+from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import CheckpointError, OutputError, SettingsError, TableError, nearest
 from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.training import Training, spread
@@ -32,6 +33,7 @@ from molvae.model import MolVAE, choose_device
 from molvae.network.config import NetworkConfig, sized
 from molvae.network.vae import SequenceVAE
 from molvae.parallel import available_cores
+from molvae.run.base import Base
 from molvae.run.course import Course
 from molvae.run.curves import draw_curves
 from molvae.run.folder import CURVES, HELD_OUT, LOG, REJECTS, RUN, RunFolder
@@ -52,7 +54,6 @@ _PREPARING: Mapping[str, Any] = {
     "test": 0.0,
     "max_tokens": MAX_TOKENS,
     "min_token_count": 1,
-    "constraints": AUTO,
 }
 """What `molvae.corpus.corpus.prepare` is told, and what runs begun before it could be meant."""
 
@@ -62,11 +63,18 @@ NUMBERS = (*_SHAPE, *_TRAINING)
 SETTINGS = (*NUMBERS, *_STANDARD)
 """What `train` takes beside its own arguments."""
 
+_ARGUMENTS = (
+    *("output", "source", "base", "smiles_column", "properties", "constraints", "size", "seed"),
+    *("device", "workers", "processes", "report", "overwrite", "quiet", *_PREPARING),
+)
+"""The arguments of `train`, by which the settings in a call are known."""
+
 
 def train(
     source: Source,
     output: str | Path | None = None,
     *,
+    base: str | Path | None = None,
     smiles_column: str | None = None,
     properties: str | Iterable[str] = (),
     duplicates: str = "mean",
@@ -96,6 +104,8 @@ def train(
         source: A file (see `molvae.corpus.reading.open_table`), a DataFrame, or SMILES.
         output: The run folder to write: the model, the log, the reject file, the account.
             Without one the model is only returned.
+        base: A run folder or model file to start from: its weights are trained on (fine-tuned).
+            Symbols that it lacks are added; its standard, constraints and shape are kept.
         smiles_column: The column of SMILES; found when absent.
         properties: Numeric columns to learn to predict from the latent; blanks are allowed.
         duplicates: What rows of one molecule are worth together: the ``mean`` of the numbers that
@@ -106,7 +116,7 @@ def train(
             is kept apart to choose the best weights by; 0 keeps the last weights.
         test: Without a split column, the share of the molecules that is left alone. They stand
             in the run folder, beside those held out, in ``held_out.csv``.
-        size: "small", "base" or "large".
+        size: "small", "base" or "large"; a model that is started from has its own.
         max_tokens: Molecules of more SELFIES symbols are rejected.
         min_token_count: A SELFIES symbol that fewer molecules have is rejected with them.
         constraints: What SELFIES may bond: the name of one of `molvae.chem.strings.PRESETS`, or
@@ -133,7 +143,7 @@ def train(
         KeyboardInterrupt: After a Ctrl-C before the first look, when there is no model yet.
     """
     call = {name: value for name, value in locals().items() if name not in ("source", "settings")}
-    _split_settings(settings, seed)
+    _Settings.of({**call, **settings})
     folder = None if output is None else RunFolder(output)
     if folder is None:
         return _train(source, None, {**call, **settings})
@@ -142,6 +152,8 @@ def train(
     choose_device(device)
     kept = source if isinstance(source, str | Path) else ""
     path = str(kept) if str(kept) in ("", "-") else str(Path(kept).absolute())
+    if base is not None:
+        call["base"] = str(Path(base).absolute())
     return _train(source, folder, {**call, **settings, "properties": _names(properties)}, path)
 
 
@@ -190,10 +202,7 @@ def _train(
     with contextlib.ExitStack() as owned:
         team = Team.present()
         first = team.rank == 0
-        settings = {name: value for name, value in call.items() if name in SETTINGS}
-        seed = checks.seed(call["seed"])
-        standard, shape, config = _split_settings(settings, seed)
-        sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
+        settings = _Settings.of(call)
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
         preparation = prepare(
@@ -201,8 +210,10 @@ def _train(
             column=call["smiles_column"],
             property_names=_names(call["properties"]),
             **{name: call.get(name, default) for name, default in _PREPARING.items()},
-            standard=standard,
-            seed=seed,
+            constraints=settings.constraints,
+            standard=settings.standard,
+            vocabulary=settings.vocabulary,
+            seed=settings.training.seed,
             workers=call["workers"],
         )
         show(Survey.of(preparation).brief())
@@ -212,7 +223,7 @@ def _train(
                 folder.begin({**call, "output": None, "source": path})
         team.meet()
         device = choose_device(call["device"])
-        course = _course(preparation, call, shape, config, device, folder)
+        course = _course(preparation, call, settings, device, folder)
         show(_announcement(course))
         outcome = course.run(processes)
         ending = outcome.ending
@@ -220,14 +231,16 @@ def _train(
             show(f"Go on with `molvae train --resume {folder.path}`.")
         if outcome.best_step == 0:
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
-        model = MolVAE(_checkpoint(preparation, course, outcome), workers=call["workers"])
+        model = MolVAE(
+            _checkpoint(preparation, course, outcome, settings.base), workers=call["workers"]
+        )
         if folder is not None and first:
             _write(folder.path, model, preparation, outcome)
             _draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
             if call["report"] and first:
-                _measure(model, preparation.corpus, seed)
+                _measure(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:
                 _write(folder.path, model, preparation, outcome)
                 folder.drop_state()
@@ -245,38 +258,41 @@ def _draw(folder: RunFolder, show: Callable[[str], None]) -> None:
 def _course(
     preparation: Preparation,
     call: Mapping[str, Any],
-    shape: Mapping[str, Any],
-    config: TrainingConfig,
+    settings: _Settings,
     device: torch.device,
     folder: RunFolder | None,
 ) -> Course:
     """A network that has learned nothing yet, and all that it takes to train it."""
-    corpus, scales = _standardised(preparation.corpus)
-    torch.manual_seed(config.seed)
+    corpus, scales = _standardised(preparation.corpus, settings.base)
+    torch.manual_seed(settings.training.seed)
     workers = call["workers"]
     return Course(
-        network=SequenceVAE(_network_config(corpus, call["size"], shape)).to(device),
+        network=settings.network(corpus).to(device),
         corpus=corpus,
         scales=scales,
         constraints=preparation.constraints,
-        config=config,
+        config=settings.training,
         folder=None if folder is None else folder.path,
         workers=available_cores() if workers is None else workers,
         quiet=bool(call["quiet"]),
     )
 
 
-def _checkpoint(preparation: Preparation, course: Course, outcome: Outcome) -> Checkpoint:
+def _checkpoint(
+    preparation: Preparation, course: Course, outcome: Outcome, base: Base | None
+) -> Checkpoint:
     """What a course came to."""
     corpus = course.corpus
+    known = corpus.known() if base is None else base.checkpoint.known | corpus.known()
+    record = _record(preparation, course.config, outcome)
     return Checkpoint(
         network=course.network,
         vocabulary=corpus.vocabulary,
         constraints=preparation.constraints,
         standard=preparation.standard,
         properties=course.scales,
-        known=corpus.known(),
-        record=_record(preparation, course.config, outcome),
+        known=known,
+        record=record if base is None else {**record, "base": base.facts()},
     )
 
 
@@ -307,18 +323,79 @@ _ENDINGS = {
 }
 
 
-def _split_settings(
-    settings: Mapping[str, Any], seed: int
-) -> tuple[Standard, dict[str, Any], TrainingConfig]:
-    """Tell the settings of the molecules, of the network's shape and of its training apart."""
-    for name in settings:
-        if name not in SETTINGS:
-            raise SettingsError(f"There is no setting {name!r}.{nearest(name, SETTINGS)}")
-    shape = {name: value for name, value in settings.items() if name in _SHAPE}
-    training = {name: value for name, value in settings.items() if name in _TRAINING}
-    standard = {name: value for name, value in settings.items() if name in _STANDARD}
-    config = {**training, "seed": seed}
-    return from_mapping(Standard, standard), shape, from_mapping(TrainingConfig, config)
+@dataclass(frozen=True)
+class _Settings:
+    """What a call of `train` comes to.
+
+    Attributes:
+        standard: How molecules are standardised.
+        constraints: The name of what selfies may bond, or ``auto``.
+        size: The dial of the network's shape.
+        shape: Single numbers of it that were given.
+        training: How the network is trained.
+        base: The model to start from, if there is one.
+    """
+
+    standard: Standard
+    constraints: str
+    size: str
+    shape: Mapping[str, Any]
+    training: TrainingConfig
+    base: Base | None
+
+    @classmethod
+    def of(cls, call: Mapping[str, Any]) -> _Settings:
+        """Tell the settings of the molecules, of the network and of its training apart.
+
+        Raises:
+            SettingsError: For an unknown one, or one that the model to start from brings.
+        """
+        given = {name: value for name, value in call.items() if name not in _ARGUMENTS}
+        for name in given:
+            if name not in SETTINGS:
+                raise SettingsError(f"There is no setting {name!r}.{nearest(name, SETTINGS)}")
+        shape = {name: value for name, value in given.items() if name in _SHAPE}
+        standard = {name: value for name, value in given.items() if name in _STANDARD}
+        training = {name: value for name, value in given.items() if name in _TRAINING}
+        constraints, base = call.get("constraints", AUTO), None
+        if call.get("base") is not None:
+            base = Base.load(call["base"])
+            base.refuse({**shape, **standard, **_given("constraints", constraints, AUTO)})
+            training, constraints = base.settings(training), base.constraints
+        else:
+            sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
+        return cls(
+            standard=base.checkpoint.standard if base else from_mapping(Standard, standard),
+            constraints=constraints,
+            size=call["size"],
+            shape=shape,
+            training=from_mapping(TrainingConfig, {**training, "seed": checks.seed(call["seed"])}),
+            base=base,
+        )
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The symbols that are known before."""
+        return self.base.checkpoint.vocabulary if self.base else None
+
+    def network(self, corpus: Corpus) -> SequenceVAE:
+        """The network that training begins with."""
+        longest = int(corpus.lengths(corpus.rows(TRAIN, VALID)).max())
+        if self.base is not None:
+            return self.base.network(corpus.vocabulary, longest, corpus.property_names)
+        config = sized(
+            self.size,
+            vocabulary_size=len(corpus.vocabulary),
+            max_tokens=longest,
+            properties=len(corpus.property_names),
+            **self.shape,
+        )
+        return SequenceVAE(config)
+
+
+def _given(name: str, value: Any, default: Any) -> dict[str, Any]:
+    """A setting by its name, unless it was left as it is by default."""
+    return {} if value == default else {name: value}
 
 
 def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
@@ -326,13 +403,14 @@ def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
     return (properties,) if isinstance(properties, str) else tuple(properties)
 
 
-def _standardised(corpus: Corpus) -> tuple[Corpus, tuple[PropertyScale, ...]]:
+def _standardised(corpus: Corpus, base: Base | None) -> tuple[Corpus, tuple[PropertyScale, ...]]:
     """The corpus with its properties in standard units of the training molecules."""
     train = corpus.rows(TRAIN)
     scales = tuple(
         _scale(name, corpus.store.numbers[train, place])
         for place, name in enumerate(corpus.property_names)
     )
+    scales = base.scales(scales) if base else scales
     centre = np.array([scale.mean for scale in scales])
     deviations = np.array([scale.deviation for scale in scales])
     return replace(corpus, centre=centre, scale=deviations), scales
@@ -347,16 +425,6 @@ def _scale(name: str, values: np.ndarray) -> PropertyScale:
     if not math.isfinite(deviation):
         raise TableError(f"The values of {name!r} are too large. Give them in other units.")
     return PropertyScale(name, float(known.mean()), deviation, len(known))
-
-
-def _network_config(corpus: Corpus, size: str, shape: Mapping[str, Any]) -> NetworkConfig:
-    return sized(
-        size,
-        vocabulary_size=len(corpus.vocabulary),
-        max_tokens=int(corpus.lengths(corpus.rows(TRAIN, VALID)).max()),
-        properties=len(corpus.property_names),
-        **shape,
-    )
 
 
 def _announcement(course: Course) -> str:

@@ -1,0 +1,106 @@
+"""Training that starts from a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import molvae
+from molvae.corpus.vocabulary import BOS, EOS, PAD, SPECIAL
+from molvae.errors import CheckpointError, SettingsError
+from molvae.network.growth import NEW, grown
+
+FEW = ["CCO", "CC[Se]C", "CCCC[Se]C", "c1ccccc1[Se]C", "CCN", "CCCN", "CCCCO", "CC(C)O"] * 4
+FEW = [f"{'C' * (row // 8)}{one}" for row, one in enumerate(FEW)]
+
+
+def fine_tuned(run_folder: Path, output: Path | None, **settings: Any) -> molvae.MolVAE:
+    wanted: dict[str, Any] = {"steps": 30, "batch_size": 8, "report": False, "quiet": True}
+    return molvae.train(FEW, output, base=run_folder, **{**wanted, **settings})
+
+
+def test_what_is_known_is_kept(model: molvae.MolVAE) -> None:
+    network = model.checkpoint.network
+    ids = [PAD, BOS, EOS, NEW, *range(SPECIAL, network.config.vocabulary_size), NEW]
+    larger = grown(network, ids=ids, max_tokens=200, heads=[NEW, 0]).eval()
+    new_id = {old: new for new, old in enumerate(ids)}
+    token_ids = torch.tensor([[3, 4, 5, 3], [4, 5, PAD, PAD]])
+    moved = torch.tensor([[new_id[int(one)] for one in row] for row in token_ids])
+    lengths = torch.tensor([4, 2])
+    with torch.no_grad():
+        old, new = network.inference(token_ids, lengths), larger.inference(moved, lengths)
+        torch.testing.assert_close(new.mean, old.mean)
+        kept = [place for place in ids if place != NEW]
+        logits = larger.generative(new.mean, moved)[..., [new_id[one] for one in kept]]
+        torch.testing.assert_close(logits, network.generative(old.mean, token_ids)[..., kept])
+        torch.testing.assert_close(larger.predict(new.mean)[:, 1:], network.predict(old.mean))
+
+
+def test_new_symbols_are_added_and_old_rows_keep_their_values(
+    run_folder: Path, model: molvae.MolVAE
+) -> None:
+    # A step too small to be seen: what is left is what training started from.
+    tuned = fine_tuned(run_folder, None, steps=1, learning_rate=1e-12, weight_decay=0.0)
+    old, new = model.checkpoint, tuned.checkpoint
+    assert set(new.vocabulary.symbols) > set(old.vocabulary.symbols)
+    assert "[Se]" in new.vocabulary.symbols
+    rows = [place + SPECIAL for place, one in enumerate(new.vocabulary.symbols)
+            if one in old.vocabulary.symbols]  # fmt: skip
+    torch.testing.assert_close(
+        new.network.embedding.weight[rows],
+        old.network.embedding.weight[SPECIAL:],
+        atol=1e-9,
+        rtol=0,
+    )
+    smiles = ["CCOC", "CCNC(=O)c1ccccc1"]
+    np.testing.assert_allclose(tuned.encode(smiles).mean, model.encode(smiles).mean, atol=1e-5)
+    assert tuned.encode(["CC[Se]C"]).usable.all()
+    assert not model.encode(["CC[Se]C"]).usable.any()
+    assert len(new.known) == len(old.known) + len(set(FEW))
+    assert tuned.record["base"]["molecules"] == len(old.known)
+
+
+def test_it_learns_from_what_it_knows(
+    run_folder: Path, model: molvae.MolVAE, sample: pd.DataFrame
+) -> None:
+    rows = sample.loc[sample["split"] == "train", ["smiles"]].head(60)
+    settings: dict[str, Any] = {"steps": 20, "batch_size": 20, "report": False, "quiet": True}
+    tuned = molvae.train(rows, None, base=run_folder, **settings)
+    fresh = molvae.train(rows, None, size="small", **settings)
+    assert tuned.record["outcome"]["held_out_loss"] < 0.8 * fresh.record["outcome"]["held_out_loss"]
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(run_folder: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"smiles": FEW, "logp": range(len(FEW))}).to_csv(tmp_path / "few.csv", index=False)
+    settings: dict[str, Any] = {
+        "base": run_folder, "steps": 30, "batch_size": 8, "properties": ["logp"], "state_every": 10,
+        "state_seconds": 0.0, "report": False, "quiet": True, "precision": "fp32",
+    }  # fmt: skip
+    whole = molvae.train(tmp_path / "few.csv", tmp_path / "whole", **settings)
+    molvae.train(tmp_path / "few.csv", tmp_path / "cut", **{**settings, "max_minutes": 1e-4})
+    with pytest.raises(CheckpointError, match="has ended"):
+        molvae.resume(tmp_path / "cut", quiet=True)
+    assert whole.property_names == ("logp",)
+    scale, old = whole.checkpoint.properties[0], molvae.load(run_folder).checkpoint.properties[0]
+    assert (scale.mean, scale.deviation) == (old.mean, old.deviation)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"neutralise": True}, {"decoder_hidden": 64}, {"constraints": "wide"}]
+)
+def test_what_the_model_brings_cannot_be_set(run_folder: Path, setting: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="own when training starts"):
+        fine_tuned(run_folder, None, **setting)
+
+
+def test_no_model_to_start_from(tmp_path: Path, cli) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "few.smi").write_text("\n".join(FEW))
+    result = cli("train", tmp_path / "few.smi", "-o", tmp_path / "run", "--from", tmp_path / "none")
+    assert result.exit_code == 2
+    assert "No model" in result.output
+    assert not (tmp_path / "run").exists()
