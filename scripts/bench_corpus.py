@@ -1,0 +1,186 @@
+"""How fast and in how much memory a table becomes a corpus, and how soon a second start trains.
+
+    pip download molsets==0.3.1 --no-deps
+    python scripts/make_moses_data.py molsets-0.3.1-py3-none-any.whl --full
+    python scripts/bench_corpus.py speed
+    python scripts/bench_corpus.py memory --workers 1
+
+`speed` encodes the MOSES training set: it is read, standardised, written as canonical SMILES and as
+SELFIES, each string is decoded and compared, and all of it is kept on disk. Beside it stands a bare
+loop of `selfies.encoder` in one process over 20,000 of the same molecules, taken before and after; the
+ratio is of molecules a second. Then a second start is timed: the whole command `molvae train` for one
+step, from the start of the process to its end. Use an idle machine.
+
+`memory` does the same with 0.1, 1 and 10 million distinct molecules: those of the training set with
+a chain of so many atoms in front as make them new. Told is the most memory of the main process and
+of all processes together, and by how much the first grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import selfies
+
+from molvae import files
+from molvae.corpus.cache import VARIABLE
+from molvae.parallel import available_cores
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+TRAIN = DATA / "full" / "moses_train.csv.gz"
+BARE = 20_000
+SIZES = (100_000, 1_000_000, 10_000_000)
+CHAINS = ("", "C", "O", "N", "F", "Cl", "Br", "S", "CC", "OC", "NC", "CO", "CN")
+"""What is put in front of a molecule's SMILES: an atom that is bound to its first one."""
+
+PREPARE = """
+import json, resource, sys, time
+from molvae.corpus.corpus import prepare
+start = time.monotonic()
+prepared = prepare(sys.argv[1], workers=int(sys.argv[2]) or None)
+told = {"seconds": time.monotonic() - start, "kept": prepared.account.kept,
+        "rejected": sum(prepared.account.rejected.values()), "merged": prepared.account.merged,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+print(json.dumps(told))
+"""
+
+
+def main() -> None:
+    """Measure one of the two."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("speed", "memory"))
+    parser.add_argument("--rows", type=int, help="of the training set, in place of all")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--workers", type=int, default=0, help="0 for one a core")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        if arguments.what == "speed":
+            speed(arguments.rows, arguments.workers, Path(place))
+        else:
+            memory(arguments.sizes, arguments.workers, Path(place))
+
+
+def speed(rows: int | None, workers: int, place: Path) -> None:
+    """Print molecules a second, beside `selfies.encoder` alone, and the time of a second start."""
+    table = TRAIN
+    if rows is not None:
+        table = place / "some.csv"
+        pd.read_csv(TRAIN, nrows=rows).to_csv(table, index=False)
+    sample = pd.read_csv(table)["smiles"].sample(BARE, random_state=0).tolist()
+    before = bare(sample)
+    told = prepared(table, workers, place)
+    after = bare(sample)
+    encoder, whole = (before + after) / 2, told["kept"] / told["seconds"]
+    print(f"{available_cores()} cores, {told['kept']:,} molecules in {told['seconds']:.0f} s")
+    print(f"  selfies.encoder alone, one process   {encoder:8,.0f}/s ({before:,.0f}, {after:,.0f})")
+    print(f"  the whole path                       {whole:8,.0f}/s")
+    print(f"  ratio                                {whole / encoder:8.2f}")
+    again = prepared(table, workers, place)
+    print(f"  the same table again                 {again['seconds']:8.1f} s")
+    start = time.monotonic()
+    command = [
+        *(sys.executable, "-m", "molvae", "train", str(table), "-o", str(place / "run")),
+        *("--steps", "1", "--size", "small", "--no-report", "--quiet"),
+    ]
+    subprocess.run(command, check=True, env=environment(place))
+    print(
+        f"  a second start: `molvae train` of one step, all in all {time.monotonic() - start:.1f} s"
+    )
+
+
+def bare(smiles: list[str]) -> float:
+    """Molecules a second of `selfies.encoder` alone."""
+    start = time.perf_counter()
+    for one in smiles:
+        selfies.encoder(one)
+    return len(smiles) / (time.perf_counter() - start)
+
+
+def memory(sizes: list[int], workers: int, place: Path) -> None:
+    """Print the most memory that tables of several sizes take."""
+    peaks = []
+    print(f"{'rows':>12} {'kept':>12} {'merged':>9} {'rejected':>9} {'seconds':>8} "
+          f"{'main process':>13} {'all processes':>14}")  # fmt: skip
+    for size in sizes:
+        table = place / "many.csv"
+        write(table, size)
+        told = prepared(table, workers, place)
+        peaks.append(told["peak"])
+        print(
+            f"{size:12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
+            f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB {told['all'] / 2**20:11.0f} MB",
+            flush=True,
+        )
+    print(f"the main process grew by {(peaks[-1] - peaks[0]) / 2**20:.0f} MB")
+
+
+def write(table: Path, size: int) -> None:
+    """Write a table of so many molecules, nearly all of them distinct."""
+    with files.atomic_path(table) as temporary, temporary.open("w") as stream:
+        stream.write("smiles\n")
+        stream.writelines(f"{one}\n" for one in islice(molecules(), size))
+
+
+def molecules() -> Iterator[str]:
+    """The training set, then the same with each of the chains in front."""
+    for chain in CHAINS:
+        with gzip.open(TRAIN, "rt") as stream:
+            rows = csv.reader(stream)
+            next(rows)
+            yield from (chain + row[0] for row in rows)
+
+
+def prepared(table: Path, workers: int, place: Path) -> dict[str, float]:
+    """Prepare a table in a process of its own; what it tells, and the most memory of all."""
+    command = [sys.executable, "-c", PREPARE, str(table), str(workers)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(place))
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(map(resident, family(process.pid))))
+        time.sleep(0.5)
+    told: dict[str, float] = json.loads(process.communicate()[0])
+    return {**told, "all": peak}
+
+
+def environment(place: Path) -> dict[str, str]:
+    """That of this process, with a cache of its own."""
+    return {**os.environ, VARIABLE: str(place / "cache")}
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process has in memory; what it shares with others counts in each."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    main()
