@@ -132,7 +132,7 @@ def test_why_a_record_is_unreadable_is_told(model: molvae.MolVAE, tmp_path: Path
     path = written(tmp_path / "t.sdf", SDF)
     table = model.reconstruct(path)
     assert table["reason"].tolist()[1:3] == ["not a block that RDKit can read", "an empty record"]
-    assert prepare(as_table(path)).rejects["reason"].iloc[0] == table["reason"].iloc[1]
+    assert prepare(as_table(path)).rejects.table()["reason"].iloc[0] == table["reason"].iloc[1]
     by_property = model.reconstruct(path, column="smiles.1")
     assert by_property["reason"].iloc[4] == ""
 
