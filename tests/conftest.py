@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -93,3 +96,18 @@ def device(request: pytest.FixtureRequest) -> str:
     if not present[request.param]:
         pytest.skip(f"no {request.param} here")
     return str(request.param)
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Ctrl-C while that step of training is taken."""
+    from molvae.training.loop import _Run
+
+    taken, step = [0], _Run.step
+
+    def counted(self: _Run, batch: Any) -> None:
+        step(self, batch)
+        taken[0] += 1
+        if taken[0] == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(_Run, "step", counted)

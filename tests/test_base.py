@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import interrupt_after
 
 import molvae
 from molvae.corpus.vocabulary import BOS, EOS, PAD, SPECIAL
-from molvae.errors import CheckpointError, SettingsError
+from molvae.errors import SettingsError
 from molvae.network.growth import NEW, grown
 
 FEW = ["CCO", "CC[Se]C", "CCCC[Se]C", "c1ccccc1[Se]C", "CCN", "CCCN", "CCCCO", "CC(C)O"] * 4
@@ -75,17 +76,29 @@ def test_it_learns_from_what_it_knows(
     assert tuned.record["outcome"]["held_out_loss"] < 0.8 * fresh.record["outcome"]["held_out_loss"]
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights(run_folder: Path, tmp_path: Path) -> None:
-    pd.DataFrame({"smiles": FEW, "logp": range(len(FEW))}).to_csv(tmp_path / "few.csv", index=False)
+def test_an_interrupted_run_goes_on_to_the_same_weights(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "few.csv"
+    pd.DataFrame({"smiles": FEW, "logp": range(len(FEW))}).to_csv(source, index=False)
     settings: dict[str, Any] = {
-        "base": run_folder, "steps": 30, "batch_size": 8, "properties": ["logp"], "state_every": 10,
-        "state_seconds": 0.0, "report": False, "quiet": True, "precision": "fp32",
-    }  # fmt: skip
-    whole = molvae.train(tmp_path / "few.csv", tmp_path / "whole", **settings)
-    molvae.train(tmp_path / "few.csv", tmp_path / "cut", **{**settings, "max_minutes": 1e-4})
-    with pytest.raises(CheckpointError, match="has ended"):
-        molvae.resume(tmp_path / "cut", quiet=True)
-    assert whole.property_names == ("logp",)
+        "base": run_folder,
+        "steps": 30,
+        "batch_size": 8,
+        "properties": ["logp"],
+        "state_every": 7,
+        "state_seconds": 0,
+        "report": False,
+        "quiet": True,
+        "precision": "fp32",
+    }
+    whole = molvae.train(source, tmp_path / "whole", **settings)
+    interrupt_after(monkeypatch, 12)
+    cut = molvae.train(source, tmp_path / "cut", **settings)
+    assert cut.record["outcome"]["ending"] == "interrupted"
+    molvae.resume(tmp_path / "cut", quiet=True)
+    one, other = (tmp_path / name / "model.safetensors" for name in ("whole", "cut"))
+    assert one.read_bytes() == other.read_bytes()
     scale, old = whole.checkpoint.properties[0], molvae.load(run_folder).checkpoint.properties[0]
     assert (scale.mean, scale.deviation) == (old.mean, old.deviation)
 

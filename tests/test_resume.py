@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import interrupt_after
 
 import molvae
 from molvae import files
@@ -41,21 +42,6 @@ def model_bytes(folder: Path) -> bytes:
 
 def log_without_clock(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "metrics.csv").drop(columns=["seconds", "molecules_per_second"])
-
-
-def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Ctrl-C while that step is taken."""
-    from molvae.training.loop import _Run
-
-    taken, step = [0], _Run.step
-
-    def counted(self: _Run, batch: Any) -> None:
-        step(self, batch)
-        taken[0] += 1
-        if taken[0] == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(_Run, "step", counted)
 
 
 @pytest.mark.parametrize(
