@@ -6,10 +6,10 @@
     python scripts/bench_corpus.py memory --workers 1
 
 `speed` encodes the MOSES training set: it is read, standardised, written as canonical SMILES and as
-SELFIES, each string is decoded and compared, and all of it is kept on disk. Beside it stands a bare
-loop of `selfies.encoder` in one process over 20,000 of the same molecules, taken before and after; the
-ratio is of molecules a second. Then a second start is timed: the whole command `molvae train` for one
-step, from the start of the process to its end. Use an idle machine.
+SELFIES, each string is decoded and compared, and all of it is kept on disk. Beside it stands a
+bare loop of `selfies.encoder` in one process over 20,000 of the same molecules, taken before and
+after; the ratio is of molecules a second. Then a second start is timed: the whole command
+`molvae train` for one step, from the start of the process to its end. Use an idle machine.
 
 `memory` does the same with 0.1, 1 and 10 million distinct molecules: those of the training set with
 a chain of so many atoms in front as make them new. Told is the most memory of the main process and
@@ -120,7 +120,8 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
         peaks.append(told["peak"])
         print(
             f"{size:12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
-            f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB {told['all'] / 2**20:11.0f} MB",
+            f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB "
+            f"{told['all'] / 2**20:11.0f} MB",
             flush=True,
         )
     print(f"the main process grew by {(peaks[-1] - peaks[0]) / 2**20:.0f} MB")

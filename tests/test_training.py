@@ -105,6 +105,7 @@ def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFram
         ".lock",
         "call.json",
         "curves.png",
+        "held_out.csv",
         "metrics.csv",
         "model.safetensors",
         "rejects.csv",
@@ -117,6 +118,9 @@ def test_the_run_folder_holds_what_it_says(run_folder: Path, sample: pd.DataFram
     facts = json.loads((run_folder / "run.json").read_text())
     assert facts["data"]["rows"] == len(sample)
     assert facts["molecules_per_second"] > 0
+    held_out = pd.read_csv(run_folder / "held_out.csv")
+    assert held_out["split"].value_counts().to_dict() == {"test": 40, "valid": 20}
+    assert (sample["smiles"].iloc[held_out["row"] - 1] == held_out["smiles"].to_numpy()).all()
 
 
 def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) -> None:
@@ -140,12 +144,14 @@ def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:
     assert held_out._fit(2, 2, 2, 1, 1) == HeadFit(None, 0.5)  # two equal values
 
 
-def test_few_labels_count_as_much_as_many(corpus: Corpus) -> None:
+def test_few_labels_count_as_much_as_many(corpus: Corpus, sample: pd.DataFrame) -> None:
     """In training as in a look, whatever the shares: an error of 1 costs half a nat a property."""
-    values = np.zeros((len(corpus.smiles), 2))
+    values = np.zeros((len(corpus), 2))
     held = corpus.rows(VALID)
     values[held[1:], 0] = values[corpus.rows(TRAIN)[::2], 0] = np.nan
-    labelled = replace(corpus, properties=values, property_names=("few", "all"))
+    table = sample.head(64).assign(few=values[:, 0], all=values[:, 1])
+    labelled = prepare(table, property_names=("few", "all")).corpus
+    np.testing.assert_array_equal(labelled.rows(VALID), held)
     network = SequenceVAE(replace(network_for(corpus).config, properties=2))
     looks = {}
     for weight in (0.0, 1.0):

@@ -88,6 +88,8 @@ def canonical(smiles: str) -> str:
 def spells(text: str, name: str) -> bool:
     """Whether a SMILES that selfies wrote is the molecule of a canonical one.
 
+    Of many, RDKit's log is best blocked by the caller, once.
+
     >>> spells("OC1=CC=CC=C1", "Oc1ccccc1"), spells("OC1=CC=CC=N1", "Oc1ccccc1")
     (True, False)
     """

@@ -167,10 +167,11 @@ def verified(smiles: Sequence[str], constraints: Constraints) -> list[Written]:
     with constrained(constraints):
         written = [_written(one) for one in smiles]
         back = [selfies.decoder(one.selfies) for one in written]
-    return [
-        one if one.reason or spells(text, name) else Written("", _CHANGED)
-        for one, text, name in zip(written, back, smiles, strict=True)
-    ]
+    with rdBase.BlockLogs():
+        return [
+            one if one.reason or spells(text, name) else Written("", _CHANGED)
+            for one, text, name in zip(written, back, smiles, strict=True)
+        ]
 
 
 _CHANGED = "SELFIES changes this molecule on the way back"
