@@ -9,6 +9,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from molvae import errors
 from molvae.checkpoint import PropertyScale
 from molvae.chem.strings import Constraints
@@ -22,6 +24,7 @@ from molvae.run.folder import RunFolder
 from molvae.run.watcher import Watcher
 from molvae.training import state as states
 from molvae.training.config import TrainingConfig
+from molvae.training.heads import ROWS, HeadsFit, refit
 from molvae.training.loop import fit
 from molvae.training.progress import Outcome
 from molvae.training.state import State, prefixed
@@ -29,6 +32,9 @@ from molvae.training.team import Team, launch
 
 _GRACE = 5.0
 """Seconds that other processes leave to the first one to tell of an error that all have."""
+
+_ENCODED = 512
+"""Molecules encoded at a time when the heads are fitted anew."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,31 @@ class Course:
             TrainingError: When the loss isn't finite; with a folder, naming the last good state.
         """
         return _run(self) if processes == 1 else _run_in_processes(self, processes)
+
+    def refit_heads(self) -> HeadsFit | None:
+        """Fit the heads of the trained network anew, if it has any; see `molvae.training.heads`.
+
+        Any process of a team comes to the same heads, without hearing of the others.
+        """
+        if self.network.heads is None:
+            return None
+        training, held_out = (self._labelled(split) for split in (TRAIN, VALID))
+        judges = held_out if held_out.molecules else None
+        return refit(self.network, training, judges, self.config.seed)
+
+    def _labelled(self, split: int) -> Batches:
+        """The molecules of a split that have a value, `ROWS` at most, in batches."""
+        rows = self.corpus.rows(split)
+        order = np.random.default_rng(self.config.seed).permutation(rows)
+        known = ~np.isnan(self.corpus.properties[order])  # (M, P)
+        # Each property has its part of the rows first, so that one with few values loses none.
+        quota = ROWS // known.shape[1]
+        first = np.zeros(len(order), dtype=bool)
+        for column in known.T:
+            first[np.flatnonzero(column)[:quota]] = True
+        others = known.any(axis=1) & ~first
+        chosen = np.concatenate([order[first], order[others]])[:ROWS]
+        return Batches(self.corpus, np.sort(chosen), _ENCODED, self.config.seed)
 
     def _batches(self, split: int, disguise: Disguise | None = None) -> Batches:
         size = self.config.batch_size_for(len(self.corpus.rows(TRAIN)))
