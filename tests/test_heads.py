@@ -158,6 +158,22 @@ def test_a_scarce_property_loses_no_label_to_the_cap(
     assert course_of(corpus, model)._labelled(TRAIN).molecules == 50
 
 
+def test_few_labelled_molecules_are_drawn_often(corpus: Corpus, model: molvae.MolVAE) -> None:
+    rows = corpus.rows(TRAIN)
+    values = np.full_like(corpus.properties, np.nan)
+    values[rows[:60], 0] = 0.5
+    course = course_of(replace(corpus, properties=values), model)
+    drawn = course.training()
+    assert drawn.molecules == len(rows) + 60 * (round((len(rows) - 60) / 60) - 1)
+    assert drawn.label_shares() == pytest.approx([0.5, 0], abs=0.05)
+    values[rows[1:60], 0] = np.nan  # one label: it isn't learned by heart
+    scarce = replace(course, corpus=replace(corpus, properties=values))
+    assert scarce.training().molecules == len(rows) + 19
+    never = replace(scarce, config=TrainingConfig(labelled_share=0.0))
+    assert never.training().molecules == len(rows)
+    assert course_of(corpus, model).training().molecules == len(rows)  # all are labelled
+
+
 def test_the_record_tells_of_it(model: molvae.MolVAE, csv_file: Path, tmp_path: Path) -> None:
     told = model.record["heads"]
     assert told["labels"] == [380 - told["held_out"][0]]

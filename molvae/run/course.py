@@ -67,11 +67,15 @@ class Course:
         disguise = Disguise(
             config.corruption, config.random_order, corpus.vocabulary, self.constraints
         )
-        return self._batches(TRAIN, disguise)
+        rows = corpus.rows(TRAIN)
+        labelled = rows[~np.isnan(corpus.properties[rows]).all(axis=1)]
+        # Their gradients would be rare and, since they count for all, too rough to learn from.
+        again = config.draws(len(labelled), len(rows)) - 1
+        return self._batches(np.concatenate([rows, np.tile(labelled, again)]), disguise)
 
     def held_out(self) -> Batches | None:
         """The batches to look at, if there are any."""
-        batches = self._batches(VALID)
+        batches = self._batches(self.corpus.rows(VALID))
         return batches if batches.molecules else None
 
     def run(self, processes: int = 1) -> Outcome:
@@ -107,9 +111,9 @@ class Course:
         chosen = np.concatenate([order[first], order[others]])[:ROWS]
         return Batches(self.corpus, np.sort(chosen), _ENCODED, self.config.seed)
 
-    def _batches(self, split: int, disguise: Disguise | None = None) -> Batches:
+    def _batches(self, rows: np.ndarray, disguise: Disguise | None = None) -> Batches:
         size = self.config.batch_size_for(len(self.corpus.rows(TRAIN)))
-        return Batches(self.corpus, self.corpus.rows(split), size, self.config.seed, disguise)
+        return Batches(self.corpus, rows, size, self.config.seed, disguise)
 
 
 def _run(course: Course) -> Outcome:
