@@ -60,7 +60,7 @@ class TrainingConfig:
     target_rate: float | None = None
     corruption: float = 0.0
     random_order: float = 0.0
-    property_weight: float = 10.0
+    property_weight: float = 1.0
     labelled_share: float = 0.5
     weight_decay: float = 1e-4
     clip: float = 5.0

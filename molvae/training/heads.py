@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from molvae.corpus.batches import Batches
 from molvae.network.vae import SequenceVAE
 from molvae.training.forward import generator, moved
+from molvae.training.loop import SCARCEST
 
 ROWS = 100_000
 """No more labelled molecules are encoded, so that a fit costs less than a short training."""
@@ -39,9 +40,6 @@ JUDGES = 10
 
 FLOOR = 0.01
 """Added to squared errors before they are compared: beyond an R2 of 0.99 heads are equally good."""
-
-SCARCEST = 0.01
-"""Share of the rows with a value of a property below which each value counts no more."""
 
 _ORDER, _NOISE = 2, 3
 """What tells the random numbers of a fit from those of training under the same seed."""
