@@ -127,9 +127,9 @@ def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) 
     log = pd.read_csv(run_folder / "metrics.csv")
     best = log.loc[log["step"] == model.record["outcome"]["best_step"]].iloc[0]
     (head,) = model.record["report"]["heads"]
-    # The log looks at draws of the posterior, the report at its means.
-    assert best["logp_mae"] == pytest.approx(head["mae"], rel=0.3)
-    assert best["logp_r2"] == pytest.approx(head["r2"], abs=0.4)
+    # The log looks at draws of the posterior, the report at its means, by heads fitted anew.
+    assert head["mae"] < best["logp_mae"] < 2 * head["mae"]
+    assert 0 < best["logp_r2"] < head["r2"]
 
 
 def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:

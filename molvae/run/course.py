@@ -9,6 +9,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from molvae import errors
 from molvae.checkpoint import PropertyScale
 from molvae.chem.strings import Constraints
@@ -22,6 +24,7 @@ from molvae.run.folder import RunFolder
 from molvae.run.watcher import Watcher
 from molvae.training import state as states
 from molvae.training.config import TrainingConfig
+from molvae.training.heads import ROWS, HeadsFit, refit
 from molvae.training.loop import fit
 from molvae.training.progress import Outcome
 from molvae.training.state import State, prefixed
@@ -29,6 +32,9 @@ from molvae.training.team import Team, launch
 
 _GRACE = 5.0
 """Seconds that other processes leave to the first one to tell of an error that all have."""
+
+_ENCODED = 512
+"""Molecules encoded at a time when the heads are fitted anew."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,15 @@ class Course:
         disguise = Disguise(
             config.corruption, config.random_order, corpus.vocabulary, self.constraints
         )
-        return self._batches(TRAIN, disguise)
+        rows = corpus.rows(TRAIN)
+        labelled = rows[~np.isnan(corpus.properties(rows)).all(axis=1)]
+        # Their gradients would be rare and, since they count for all, too rough to learn from.
+        again = config.draws(len(labelled), len(rows)) - 1
+        return self._batches(np.concatenate([rows, np.tile(labelled, again)]), disguise)
 
     def held_out(self) -> Batches | None:
         """The batches to look at, if there are any."""
-        batches = self._batches(VALID)
+        batches = self._batches(self.corpus.rows(VALID))
         return batches if batches.molecules else None
 
     def run(self, processes: int = 1) -> Outcome:
@@ -76,9 +86,34 @@ class Course:
         """
         return _run(self) if processes == 1 else _run_in_processes(self, processes)
 
-    def _batches(self, split: int, disguise: Disguise | None = None) -> Batches:
+    def refit_heads(self) -> HeadsFit | None:
+        """Fit the heads of the trained network anew, if it has any; see `molvae.training.heads`.
+
+        Any process of a team comes to the same heads, without hearing of the others.
+        """
+        if self.network.heads is None:
+            return None
+        training, held_out = (self._labelled(split) for split in (TRAIN, VALID))
+        judges = held_out if held_out.molecules else None
+        return refit(self.network, training, judges, self.config.seed)
+
+    def _labelled(self, split: int) -> Batches:
+        """The molecules of a split that have a value, `ROWS` at most, in batches."""
+        rows = self.corpus.rows(split)
+        order = np.random.default_rng(self.config.seed).permutation(rows)
+        known = ~np.isnan(self.corpus.properties(order))  # (M, P)
+        # Each property has its part of the rows first, so that one with few values loses none.
+        quota = ROWS // known.shape[1]
+        first = np.zeros(len(order), dtype=bool)
+        for column in known.T:
+            first[np.flatnonzero(column)[:quota]] = True
+        others = known.any(axis=1) & ~first
+        chosen = np.concatenate([order[first], order[others]])[:ROWS]
+        return Batches(self.corpus, np.sort(chosen), _ENCODED, self.config.seed)
+
+    def _batches(self, rows: np.ndarray, disguise: Disguise | None = None) -> Batches:
         size = self.config.batch_size_for(len(self.corpus.rows(TRAIN)))
-        return Batches(self.corpus, self.corpus.rows(split), size, self.config.seed, disguise)
+        return Batches(self.corpus, rows, size, self.config.seed, disguise)
 
 
 def _run(course: Course) -> Outcome:

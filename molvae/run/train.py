@@ -239,6 +239,9 @@ def _train(
             _draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
+            fitted = course.refit_heads()
+            if fitted is not None:
+                model.checkpoint.record["heads"] = asdict(fitted)
             if call["report"] and first:
                 _measure(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:

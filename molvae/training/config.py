@@ -11,6 +11,9 @@ PRECISIONS = ("auto", "fp32", "bf16")
 LARGEST_BATCH = 128
 """The batch size unless another is asked for or the data are few."""
 
+MOST_DRAWS = 20
+"""Of a labelled molecule in an epoch, so that a handful isn't learned by heart."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -33,6 +36,8 @@ class TrainingConfig:
             while the decoder writes the canonical one.
         property_weight: Weight of each property's error, a mean over the molecules that have a
             value; where these are fewer than one in a hundred, as if they were that many.
+        labelled_share: Share of the drawn molecules that have a value of a property, at least:
+            where they are fewer, an epoch draws each of them several times, 20 at most.
         weight_decay: Of AdamW.
         clip: Largest norm of the gradient.
         epochs: Passes over the training molecules; by default 20, and no fewer than 3,000 steps.
@@ -56,6 +61,7 @@ class TrainingConfig:
     corruption: float = 0.0
     random_order: float = 0.0
     property_weight: float = 1.0
+    labelled_share: float = 0.5
     weight_decay: float = 1e-4
     clip: float = 5.0
     epochs: float | None = None
@@ -83,6 +89,8 @@ class TrainingConfig:
         require(self.state_every >= 1, "state_every is 1 or more.")
         require(self.state_seconds >= 0, "state_seconds can't be below 0.")
         require(self.property_weight >= 0, "property_weight can't be below 0.")
+        share = self.labelled_share
+        require(0 <= share < 1, "labelled_share is a share from 0 to below 1.")
         require(self.weight_decay >= 0, "weight_decay can't be below 0.")
         require(self.clip > 0, "clip must be above 0.")
         require(self.epochs is None or self.epochs > 0, "epochs must be above 0.")
@@ -98,6 +106,18 @@ class TrainingConfig:
     def batch_size_for(self, molecules: int) -> int:
         """The batch size for that many training molecules."""
         return self.batch_size or min(LARGEST_BATCH, -(-molecules // 10))
+
+    def draws(self, labelled: int, molecules: int) -> int:
+        """How often an epoch draws each labelled molecule among so many training molecules.
+
+        >>> TrainingConfig(labelled_share=0.5).draws(200, 1000)
+        4
+        """
+        if not labelled:
+            return 1
+        share = self.labelled_share
+        wanted = share / (1 - share) * (molecules - labelled) / labelled
+        return max(1, min(MOST_DRAWS, round(wanted)))
 
     def planned_steps(self, steps_per_epoch: int) -> int:
         """The steps to take when no clock stops them sooner.
