@@ -15,22 +15,33 @@ import molvae
 from molvae.chem.strings import PRESETS
 from molvae.corpus.corpus import Corpus, prepare
 from molvae.corpus.splits import TRAIN, VALID
-from molvae.corpus.table import as_table
 from molvae.network.vae import SequenceVAE
 from molvae.run import course as courses
 from molvae.run.course import Course
 from molvae.training.config import TrainingConfig
 from molvae.training.heads import EPOCHS_UNJUDGED, HeadsFit
 
+NAMES = ("logp", "mol_weight")
+
+
+def revalued(smiles: list[str], values: np.ndarray) -> Corpus:
+    """Molecules with other values, (N, P)."""
+    names = NAMES[: values.shape[1]]
+    table = pd.DataFrame({"smiles": smiles, **dict(zip(names, values.T, strict=True))})
+    return prepare(table, property_names=names, held_out=0.2).corpus
+
+
+def values_of(corpus: Corpus) -> np.ndarray:
+    """The values of all molecules, (N, P)."""
+    return corpus.properties(corpus.rows())
+
 
 @pytest.fixture(scope="module")
 def corpus(sample: pd.DataFrame) -> Corpus:
     """Molecules with logP and weight, in units of about 1."""
-    table = as_table(sample.head(380))
-    names = ("logp", "mol_weight")
-    made = prepare(table, property_names=names, held_out=0.2).corpus
-    values = made.properties
-    return replace(made, properties=(values - values.mean(axis=0)) / values.std(axis=0))
+    rows = sample.head(380)
+    values = rows[list(NAMES)].to_numpy()
+    return revalued(rows["smiles"].tolist(), (values - values.mean(axis=0)) / values.std(axis=0))
 
 
 def course_of(corpus: Corpus, model: molvae.MolVAE, seed: int = 0) -> Course:
@@ -70,11 +81,12 @@ def errors(course: Course, split: int) -> np.ndarray:
 
 def blanked(corpus: Corpus, kept: dict[int, np.ndarray]) -> Corpus:
     """The corpus with values of the first property in these rows of each split only."""
-    values = corpus.properties.copy()
+    before = values_of(corpus)
+    values = before.copy()
     values[:, 0] = np.nan
     for rows in kept.values():
-        values[rows, 0] = corpus.properties[rows, 0]
-    return replace(corpus, properties=values)
+        values[rows, 0] = before[rows, 0]
+    return revalued(corpus.smiles(corpus.rows()), values)
 
 
 def test_heads_learn_what_the_latents_hold(corpus: Corpus, model: molvae.MolVAE) -> None:
@@ -114,10 +126,10 @@ def test_heads_that_are_best_stay(corpus: Corpus, model: molvae.MolVAE) -> None:
     ratio = (errors(course, VALID) + 0.01) / (before + 0.01)
     assert ratio.mean() <= 1 + 1e-6
     # Where nothing can be learned from the labels, nothing is taken from them.
-    shuffled = corpus.properties.copy()
+    shuffled = values_of(corpus)
     rows = corpus.rows(TRAIN)
     shuffled[rows] = -shuffled[rows]
-    misled = replace(course, corpus=replace(corpus, properties=shuffled))
+    misled = replace(course, corpus=revalued(corpus.smiles(corpus.rows()), shuffled))
     assert fitted(misled).best_step == 0 < again.steps
 
 
@@ -129,7 +141,7 @@ def test_without_held_out_molecules(corpus: Corpus, model: molvae.MolVAE) -> Non
     assert (errors(course, TRAIN) < 0.8 * untrained).all()
     assert fit.held_out == (0, 0)
     assert fit.best_step == fit.steps
-    assert fit.steps == EPOCHS_UNJUDGED * -(-len(alone.smiles) // 38)
+    assert fit.steps == EPOCHS_UNJUDGED * -(-len(alone) // 38)
 
 
 def test_three_labels_and_none(corpus: Corpus, model: molvae.MolVAE) -> None:
@@ -141,7 +153,7 @@ def test_three_labels_and_none(corpus: Corpus, model: molvae.MolVAE) -> None:
     assert fit.labels == (3, len(corpus.rows(TRAIN)))
     assert fit.held_out == (1, len(corpus.rows(VALID)))
     assert errors(course, VALID)[1] < 0.95 * untrained[1]
-    only = replace(few, properties=few.properties[:, :1], property_names=("logp",))
+    only = revalued(few.smiles(few.rows()), values_of(few)[:, :1])
     network = SequenceVAE(replace(course.network.config, properties=1)).eval()
     fit = fitted(replace(course, corpus=only, network=network))
     assert (fit.molecules, fit.labels, fit.held_out) == (3, (3,), (1,))
@@ -161,14 +173,15 @@ def test_a_scarce_property_loses_no_label_to_the_cap(
 
 def test_few_labelled_molecules_are_drawn_often(corpus: Corpus, model: molvae.MolVAE) -> None:
     rows = corpus.rows(TRAIN)
-    values = np.full_like(corpus.properties, np.nan)
+    smiles, values = corpus.smiles(corpus.rows()), np.full_like(values_of(corpus), np.nan)
     values[rows[:60], 0] = 0.5
-    course = course_of(replace(corpus, properties=values), model)
+    values[corpus.rows(VALID)[0], 1] = 0.5  # a column has to have a number
+    course = course_of(revalued(smiles, values), model)
     drawn = course.training()
     assert drawn.molecules == len(rows) + 60 * (round((len(rows) - 60) / 60) - 1)
     assert drawn.label_shares() == pytest.approx([0.5, 0], abs=0.05)
     values[rows[1:60], 0] = np.nan  # one label: it isn't learned by heart
-    scarce = replace(course, corpus=replace(corpus, properties=values))
+    scarce = replace(course, corpus=revalued(smiles, values))
     assert scarce.training().molecules == len(rows) + 19
     never = replace(scarce, config=TrainingConfig(labelled_share=0.0))
     assert never.training().molecules == len(rows)
