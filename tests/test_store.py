@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -285,3 +287,8 @@ def test_a_molecule_left_out_has_no_part(kept: Path) -> None:
     corpus = prepare(["CCO", "OCC", "CCN"]).corpus
     assert corpus.split[1] == NO_SPLIT
     assert len(corpus) == 2
+
+
+def test_a_table_is_checked_without_torch(kept: Path) -> None:
+    code = "import sys, molvae; molvae.check(['CCO', 'CCN']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from molvae.chem.standard import Standard
 from molvae.chem.strings import AUTO, preset_of
@@ -12,8 +12,10 @@ from molvae.corpus.corpus import MAX_TOKENS, prepare
 from molvae.corpus.reading import Source
 from molvae.corpus.survey import Survey, admission
 from molvae.errors import SettingsError
-from molvae.model import MolVAE
 from molvae.settings import from_mapping
+
+if TYPE_CHECKING:
+    from molvae.model import MolVAE  # torch is needed only where there is a model
 
 
 def check(
