@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -16,6 +15,9 @@ Result = TypeVar("Result")
 
 CHUNK = 500
 """Items a worker takes at a time."""
+
+AHEAD = 32
+"""Chunks for each worker that are taken, and whose results are kept, at a time."""
 
 SMALL = 4 * CHUNK
 """Fewer items than this are done in this process: starting others would cost more."""
@@ -67,7 +69,7 @@ def streamed(
     *,
     given_up: Result | None = None,
 ) -> Iterator[list[Result]]:
-    """Yield the results of chunks of items, in their order; few chunks are held at a time.
+    """Yield the results of chunks of items, in their order; few of them are held at a time.
 
     C++ that hangs ends with its process only. When there is a result to put in its place,
     an item that does so is given up: its process is killed and another one started. Work that is
@@ -82,14 +84,18 @@ def streamed(
     workers = available_cores() if workers is None else workers
     if workers <= 1:
         yield from (work(chunk) for chunk in chunks)
-    elif given_up is None:
-        yield from _pooled(work, chunks, workers, None)
-    else:
-        yield from _limited(work, chunks, workers, given_up)
+        return
+    left = iter(chunks)
+    # joblib takes as much ahead as there is, so that a slow reader would find all in memory.
+    while some := list(itertools.islice(left, AHEAD * workers)):
+        if given_up is None:
+            yield from _pooled(work, some, workers, None)
+        else:
+            yield from _limited(work, some, workers, given_up)
 
 
 def _limited(
-    work: _Work[Item, Result], chunks: Iterable[Sequence[Item]], workers: int, given_up: Result
+    work: _Work[Item, Result], chunks: Sequence[Sequence[Item]], workers: int, given_up: Result
 ) -> Iterator[list[Result]]:
     """The results of chunks; one that takes too long is done again, item by item."""
     for chunk, results in _until_late(work, chunks, workers, PATIENCE):
@@ -100,55 +106,27 @@ def _limited(
 
 
 def _until_late(
-    work: _Work[Item, Result], chunks: Iterable[Sequence[Item]], workers: int, limit: float
+    work: _Work[Item, Result], chunks: Sequence[Sequence[Item]], workers: int, limit: float
 ) -> Iterator[tuple[Sequence[Item], list[Result] | None]]:
     """Each chunk with its results, or None when it took longer than that many seconds."""
-    left = iter(chunks)
-    while True:
-        feed = _Feed(left)
+    done = 0
+    while done < len(chunks):
         try:
-            for results in _pooled(work, feed, workers, limit):
-                yield feed.taken.popleft(), results
+            for results in _pooled(work, chunks[done:], workers, limit):
+                done += 1
+                yield chunks[done - 1], results
         except multiprocessing.TimeoutError:  # joblib has killed its processes and starts others
-            yield feed.taken.popleft(), None
-            left = itertools.chain(feed.taken, left)
-        else:
-            return
-
-
-class _Feed(Iterator[Item]):
-    """What is taken of an iterator and not yet done."""
-
-    def __init__(self, items: Iterator[Item]) -> None:
-        self._items, self.taken = items, deque[Item]()
-
-    def __next__(self) -> Item:
-        item = next(self._items)
-        self.taken.append(item)
-        return item
+            done += 1
+            yield chunks[done - 1], None
 
 
 def _pooled(
     work: _Work[Item, Result],
-    chunks: Iterable[Sequence[Item]],
+    chunks: Sequence[Sequence[Item]],
     workers: int,
     limit: float | None,
 ) -> Iterator[list[Result]]:
     # A batch of several chunks would be given the time of one.
     pool = joblib.Parallel(n_jobs=workers, return_as="generator", timeout=limit, batch_size=1)
-    # joblib takes chunks in threads of its own, where an error would be lost.
-    raised: list[Exception] = []
-    results: Iterator[list[Result]] = pool(
-        joblib.delayed(work)(chunk) for chunk in _until_error(chunks, raised)
-    )
-    yield from results
-    for error in raised:
-        raise error
-
-
-def _until_error(items: Iterable[Item], raised: list[Exception]) -> Iterator[Item]:
-    """The items, up to an error, which is put into the list."""
-    try:
-        yield from items
-    except Exception as error:  # noqa: BLE001  (whatever it is, it is raised where the results end)
-        raised.append(error)
+    results: Iterator[list[Result]] = pool(joblib.delayed(work)(chunk) for chunk in chunks)
+    return results

@@ -117,3 +117,46 @@ def test_no_model_to_start_from(tmp_path: Path, cli) -> None:  # type: ignore[no
     assert result.exit_code == 2
     assert "No model" in result.output
     assert not (tmp_path / "run").exists()
+
+
+def test_the_model_to_start_from_may_change_or_go(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: pd.DataFrame
+) -> None:
+    """The run keeps it until it ends, also when it is the folder's own model."""
+    source = tmp_path / "few.csv"
+    pd.DataFrame({"smiles": FEW}).to_csv(source, index=False)
+    settings: dict[str, Any] = {
+        **{"steps": 30, "batch_size": 8, "state_every": 7, "state_seconds": 0, "quiet": True},
+        **{"report": False, "precision": "fp32"},
+    }
+    whole = molvae.train(source, tmp_path / "whole", base=run_folder, **settings)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "model.safetensors").write_bytes((run_folder / "model.safetensors").read_bytes())
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 12)
+        molvae.train(source, own, base=own, overwrite=True, **settings)
+    assert (own / "base.safetensors").exists()
+    molvae.resume(own, quiet=True)
+    one, other = (folder / "model.safetensors" for folder in (tmp_path / "whole", own))
+    assert one.read_bytes() == other.read_bytes()
+    assert not (own / "base.safetensors").exists()
+    assert whole.property_names == ()
+
+
+def test_two_processes_start_from_it_too(run_folder: Path) -> None:
+    one, two = (
+        fine_tuned(run_folder, None, processes=count, precision="fp32").checkpoint.network
+        for count in (1, 2)
+    )
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(two.state_dict()[name], tensor, atol=1e-4, rtol=1e-3)
+
+
+def test_heads_that_are_dropped_are_named(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine_tuned(run_folder, None, quiet=False, steps=1)
+    assert "The heads for logp are dropped; --property logp keeps them." in capsys.readouterr().err
+    with pytest.raises(SettingsError, match="size"):
+        fine_tuned(run_folder, None, size="small")

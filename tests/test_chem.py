@@ -10,12 +10,13 @@ import pytest
 import selfies
 from hypothesis import given
 from hypothesis import strategies as st
+from rdkit import Chem
 
 from molvae.chem.drawing import draw_grid
 from molvae.chem.filters import FILTERS, objection
 from molvae.chem.fingerprints import tanimoto
 from molvae.chem.identity import KnownMolecules
-from molvae.chem.molecules import canonical, canonical_many, parse
+from molvae.chem.molecules import canonical, canonical_many, parse, spells
 from molvae.chem.properties import PROPERTIES, USUAL, compute, compute_many
 from molvae.chem.standard import Standard
 from molvae.chem.strings import PRESETS, constrained, decode, encode
@@ -199,3 +200,25 @@ def test_pictures(tmp_path: Path, suffix: str, start: bytes) -> None:
 
 def test_an_aromatic_bond_of_an_element_that_has_none_is_a_reason() -> None:
     assert encode("OF:F").reason == "SELFIES can't write it: an aromatic bond of 'F'"
+
+
+def test_hydrogens_go_however_they_are_written() -> None:
+    for text in ("C[H]", "C[#1]", "[#1]O[#1]", "[2H]C", "[H][H]", "C[#1:1]"):
+        read = Chem.MolFromSmiles(text)
+        if read.GetNumHeavyAtoms():
+            assert canonical(text) == Chem.MolToSmiles(read)
+
+
+def test_a_spelling_is_told_from_that_of_another_molecule(sample: pd.DataFrame) -> None:
+    """Strings with exchanged symbols, whose molecules have odd valences and radicals."""
+    generator = np.random.default_rng(0)
+    alphabet = [*selfies.get_semantic_robust_alphabet(), "[OH0]", "[CH0]", "[CH1]", "[NH0]"]
+    for smiles in sample["smiles"].head(200):
+        symbols = list(selfies.split_selfies(selfies.encoder(smiles)))
+        for place in generator.integers(len(symbols), size=3):
+            symbols[place] = alphabet[generator.integers(len(alphabet))]
+        text = selfies.decoder("".join(symbols))
+        (name,) = canonical_many([text])
+        assert spells(text, name) == bool(name)
+        assert not spells(text, smiles) or name == smiles
+    assert not spells("[C]I", "CI")

@@ -292,3 +292,44 @@ def test_a_molecule_left_out_has_no_part(kept: Path) -> None:
 def test_a_table_is_checked_without_torch(kept: Path) -> None:
     code = "import sys, molvae; molvae.check(['CCO', 'CCN']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_repeated_property_counts_once(kept: Path) -> None:
+    table = pd.DataFrame({"smiles": ["CCO", "CCN"], "v": [1.0, 2.0]})
+    corpus = prepare(table, property_names=("v", "v")).corpus
+    assert corpus.property_names == ("v",)
+    assert corpus.properties(corpus.rows())[:, 0].tolist() == [1.0, 2.0]
+
+
+def test_what_is_held_out_teaches_nothing(kept: Path) -> None:
+    table = pd.DataFrame(
+        {"smiles": ["CCO", "CCN", "OCC"], "v": ["1", "2", "100"], "split": ["train"] * 2 + ["test"]}
+    )
+    corpus = prepare(table, property_names=("v",), split_column="split").corpus
+    assert corpus.properties(corpus.rows())[:, 0].tolist() == [1.0, 2.0]
+
+
+def test_a_table_that_changes_while_it_is_read_is_refused(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("smiles\nCCO\nCCN\n")
+
+    def changed(*arguments: object) -> None:
+        path.write_text("smiles\nCCF\nCCS\n")
+        building.build(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "build", changed)
+        with pytest.raises(TableError, match="was changed while it was read"):
+            prepare(path)
+    assert set(prepare(path).corpus.vocabulary.symbols) == {"[C]", "[F]", "[S]"}
+
+
+def test_a_table_without_a_molecule_is_accounted_for(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "bad.csv"
+    path.write_text("smiles\nx\nC%\n\n")
+    result = cli("check", path, "--smiles-column", "smiles", "-o", tmp_path / "rejects.csv")
+    assert result.exit_code == 0, result.output
+    assert "3 rows: 0 molecules kept, 0 rows merged, 3 rejected" in result.output
+    assert len(pd.read_csv(tmp_path / "rejects.csv", keep_default_na=False)) == 3

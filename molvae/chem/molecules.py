@@ -20,7 +20,7 @@ Molecule: TypeAlias = Chem.Mol
 LONGEST_SMILES = 2_000
 """Characters; what is longer isn't given to the parser at all."""
 
-_HYDROGEN = re.compile(r"\[\d*H")
+_HYDROGEN = re.compile(r"\[\d*(H|#1(?!\d))")
 """A hydrogen that is an atom of its own."""
 
 
@@ -41,6 +41,7 @@ _ENOUGH = (
     _FLAGS.SANITIZE_CLEANUP
     | _FLAGS.SANITIZE_PROPERTIES
     | _FLAGS.SANITIZE_SYMMRINGS
+    | _FLAGS.SANITIZE_FINDRADICALS
     | _FLAGS.SANITIZE_SETAROMATICITY
     | _FLAGS.SANITIZE_ADJUSTHS
 )

@@ -177,7 +177,7 @@ def _uncharger() -> rdMolStandardize.Uncharger:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step; it gives back the very molecule when there is nothing to do.
+    """One step, which leaves the molecule it is given as it is.
 
     Only a canonical SMILES that has the sign in it can hold anything to do.
     """

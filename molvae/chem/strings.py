@@ -19,7 +19,7 @@ from rdkit import rdBase
 
 from molvae.chem.molecules import canonical, parse, randomised, spells
 from molvae.chem.standard import DEFAULT_STANDARD, Standard, Standardised, standardise
-from molvae.errors import MoleculeError
+from molvae.errors import MoleculeError, SettingsError
 
 Constraints = Mapping[str, int]
 """Bonding capacity of each kind of atom, as selfies knows them: ``{"C": 4, "N+1": 4, ...}``."""
@@ -219,6 +219,18 @@ def preset_of(constraints: Constraints) -> str:
     'default'
     """
     return next((name for name, one in PRESETS.items() if one == constraints), "other")
+
+
+def named(constraints: Constraints) -> str:
+    """The name of constraints that have one.
+
+    Raises:
+        SettingsError: When they have none.
+    """
+    name = preset_of(constraints)
+    if name not in PRESETS:
+        raise SettingsError(f"The model's constraints are none of {', '.join(PRESETS)}.")
+    return name
 
 
 def decode(tokens: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS) -> Decoded:

@@ -36,9 +36,7 @@ from molvae.errors import SettingsError, nearest
     metavar="SHARE",
     help="Left alone, and written to held_out.csv for the end.  [default: 0]",
 )
-@click.option(
-    "--size", default="base", show_default=True, metavar="NAME", help="small, base or large."
-)
+@click.option("--size", metavar="NAME", help="small, base or large.  [default: base]")
 @click.option(
     "--epochs", type=float, help="Passes over the data.  [default: 20, at least 3,000 steps]"
 )

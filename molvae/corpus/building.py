@@ -187,7 +187,7 @@ class _Writer:
 
 
 def merge(folder: Path, reading: Reading) -> None:
-    """Find like molecules, and give the first of them the mean of their properties if asked for."""
+    """Find like molecules, and give the first the mean of its part's properties if asked for."""
     found = list(find_like(folder / "hash", Texts(folder / "smiles")))
     places, firsts = np.concatenate(found, axis=1) if found else np.empty((2, 0), dtype=np.int64)
     order = np.argsort(places)
@@ -196,6 +196,9 @@ def merge(folder: Path, reading: Reading) -> None:
         columns.append(like_place=places, like_first=firsts)
     if reading.property_names and len(places) and reading.duplicates == "mean":
         path, properties = folder / "values", len(reading.property_names)
+        given = mapped(folder / "given", NUMBERS["given"])
+        alike = given[places] == given[firsts]  # what is held out teaches nothing
+        places, firsts = places[alike], firsts[alike]
         mapped_values = np.memmap(path, dtype=NUMBERS["values"], mode="r+")
         values = mapped_values.reshape(-1, properties)
         heads, group = np.unique(firsts, return_inverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -68,6 +69,11 @@ def stored(
             _make(table, reading, folder, workers)
         os.utime(folder / MANIFEST)
         return Store(folder)
+    except OSError as error:
+        raise OutputError(
+            f"Can't write the encoded molecules in {place}: "
+            f"{(error.strerror or str(error)).lower()}. {VARIABLE}=FOLDER names another folder."
+        ) from error
     finally:
         lock.release()
 
@@ -87,7 +93,13 @@ def _passing(table: TableSource, reading: Reading, workers: int | None) -> Store
     """A store that is removed with the last one who uses it."""
     folder = Path(tempfile.mkdtemp(prefix="molvae-"))
     owner = _Owner(folder)
-    _build(table, reading, folder, workers)
+    try:
+        build(table, reading, folder, workers)
+    except OSError as error:
+        raise OutputError(
+            f"Can't write the encoded molecules in {folder.parent}: "
+            f"{(error.strerror or str(error)).lower()}. TMPDIR=FOLDER names another folder."
+        ) from error
     return Store(folder, owner)
 
 
@@ -105,28 +117,18 @@ def _make(table: TableSource, reading: Reading, folder: Path, workers: int | Non
         shutil.rmtree(old, ignore_errors=True)
     unfinished.mkdir()
     try:
-        _build(table, reading, unfinished, workers)
+        build(table, reading, unfinished, workers)
         unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _build(table: TableSource, reading: Reading, folder: Path, workers: int | None) -> None:
-    try:
-        build(table, reading, folder, workers)
-    except OSError as error:
-        raise OutputError(
-            f"Can't write the encoded molecules in {folder.parent}: "
-            f"{(error.strerror or str(error)).lower()}. {VARIABLE}=FOLDER names another folder."
-        ) from error
-
-
 def _remove_unused(place: Path) -> None:
     """Remove what nobody has opened for long, and what a crash left behind."""
     oldest = time.time() - UNUSED_DAYS * 24 * 3600
-    for manifest in place.glob(f"*/{MANIFEST}"):
-        if manifest.stat().st_mtime < oldest:
-            shutil.rmtree(manifest.parent, ignore_errors=True)
-    for left in place.glob(f"*{_UNFINISHED}"):
-        if left.stat().st_mtime < oldest:
-            shutil.rmtree(left, ignore_errors=True)
+    manifests = ((one, one.parent) for one in place.glob(f"*/{MANIFEST}"))
+    unfinished = ((one, one) for one in place.glob(f"*{_UNFINISHED}"))
+    for dated, folder in (*manifests, *unfinished):
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if dated.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)

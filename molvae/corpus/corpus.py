@@ -137,6 +137,7 @@ def prepare(
     constraints: str = AUTO,
     standard: Standard = DEFAULT_STANDARD,
     vocabulary: Vocabulary | None = None,
+    required: bool = True,
     seed: int = 0,
     workers: int | None = None,
 ) -> Preparation:
@@ -156,11 +157,13 @@ def prepare(
         held_out: Share of the training molecules that becomes valid when nothing else is.
         test: Share of all that becomes test, where no column says it.
         max_tokens: Longer molecules are rejected.
-        min_token_count: A molecule is rejected with each token that fewer molecules have.
+        min_token_count: Molecules are rejected with each token that fewer of them have, counted
+            before any is rejected for that.
         constraints: The name of one of `molvae.chem.strings.PRESETS`, which then refuses what it
             can't bond; ``auto`` takes the narrowest that admits all that can be admitted.
         standard: How the molecules are standardised, and how large they may be.
         vocabulary: Symbols that a model knows already; what the molecules have beside is added.
+        required: Whether it is an error when no molecule is left to train on.
         seed: Which rows are set apart.
         workers: Processes to encode in.
 
@@ -176,7 +179,9 @@ def prepare(
     table = open_table(source, workers=workers)
     reading = Reading(
         column=smiles_column(table, column),
-        property_names=tuple(known_column(table.columns, name) for name in property_names),
+        property_names=tuple(
+            known_column(table.columns, name) for name in dict.fromkeys(property_names)
+        ),
         split_column=split_column,
         duplicates=duplicates,
         max_tokens=max_tokens,
@@ -188,7 +193,7 @@ def prepare(
     chosen = np.array(store.given)
     chosen[store.like_place] = NO_SPLIT
     late = _reject_rare(store, chosen, min_token_count)
-    if not (chosen != NO_SPLIT).any():
+    if required and not (chosen != NO_SPLIT).any():
         raise TableError(_nothing_usable(table, reading.column, store, late))
     counts = store.counts(chosen == TRAIN)
     scaffolds = store.scaffold if split == "scaffold" else None
@@ -204,7 +209,7 @@ def prepare(
             scaffolds=scaffolds,
             most=HELD_OUT_MOST,
         )
-    if not (chosen == TRAIN).any():
+    if required and not (chosen == TRAIN).any():
         raise TableError("No molecule is left to train on: every usable row is held out.")
     known = () if vocabulary is None else vocabulary.symbols
     seen = store.counts((chosen == TRAIN) | (chosen == VALID)) > 0
@@ -241,8 +246,8 @@ def _reject(
 ) -> dict[int, str]:
     found = {}
     for place in store.holding(symbols, among).tolist():
-        bad = dict.fromkeys(store.symbols[one] for one in store.ids(place) if symbols[one])
-        found[place] = f"{' '.join(bad)} is {reason}"
+        bad = next(store.symbols[one] for one in store.ids(place).tolist() if symbols[one])
+        found[place] = f"{bad} is {reason}"
     split[list(found)] = NO_SPLIT
     return found
 

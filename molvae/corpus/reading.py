@@ -79,7 +79,7 @@ class TableSource:
         while records := list(islice(left, rows)):
             yield self._table(records, read)
             read += len(records)
-        if read != self.count:
+        if read != self.count or not (self._content is None or self._content.is_unchanged()):
             raise TableError(f"{self.name} was changed while it was read. Read it again.")
 
     def _table(self, records: Sequence[Sequence[str]], before: int) -> pd.DataFrame:

@@ -83,7 +83,7 @@ class Reading:
         """A name for what comes of reading a table so, 40 hexadecimal digits."""
         facts = {
             "format": FORMAT,
-            "versions": {name: version(name) for name in ("rdkit", "selfies")},
+            "versions": {name: version(name) for name in ("molvae", "rdkit", "selfies")},
             "reading": asdict(self),
             "table": [table.sha256, list(table.columns), table.count],
         }
@@ -146,8 +146,9 @@ class Store:
         return str(self.facts["preset"])
 
     def fingerprint(self) -> str:
-        """What tells these molecules from others."""
-        return hashlib.sha256(json.dumps(self.facts["files"], sort_keys=True).encode()).hexdigest()
+        """What tells these molecules and their properties from others."""
+        seen = [self.facts["files"][name] for name in ("token_ids", "length", "hash", "values")]
+        return hashlib.sha256(json.dumps([self.symbols, seen]).encode()).hexdigest()
 
     def ids(self, place: int) -> np.ndarray:
         """The ids of a molecule's symbols, (T,) uint16."""

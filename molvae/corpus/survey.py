@@ -90,7 +90,15 @@ class Survey:
 
     def brief(self) -> str:
         """The account, and a line each on symbols and lengths."""
-        lines = [str(self.account), f"{len(self.symbols)} symbols{self._rare_symbols()}"]
+        if not self.lengths:
+            return str(self.account)
+        lines = [str(self.account)]
+        if self.split["valid"] or self.split["test"]:
+            lines.append(
+                f"{self.split['train']:,} to train on, {self.split['valid']:,} held out, "
+                f"{self.split['test']:,} left alone"
+            )
+        lines.append(f"{len(self.symbols)} symbols{self._rare_symbols()}")
         low, middle, high, most = (self._length_at(share) for share in (0.05, 0.5, 0.95, 1.0))
         lines.append(f"{middle} symbols a molecule; of 90% {low} to {high}; at most {most}")
         if self.constraints != "default":
@@ -98,8 +106,10 @@ class Survey:
         return "\n".join(lines)
 
     def __str__(self) -> str:
-        lines = [self.brief(), *self._histogram(), "symbols, and how many molecules have them"]
-        lines += [f"  {symbol:<16} {count:>12,}" for symbol, count in self.symbols.items()]
+        lines = [self.brief()]
+        if self.lengths:
+            lines += [*self._histogram(), "symbols, and how many molecules have them"]
+            lines += [f"  {symbol:<16} {count:>12,}" for symbol, count in self.symbols.items()]
         return "\n".join(lines if self.admission is None else [*lines, str(self.admission)])
 
     def _length_at(self, share: float) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from molvae import checkpoint as checkpoints
 from molvae.checkpoint import Checkpoint, PropertyScale
-from molvae.chem.strings import AUTO, preset_of
+from molvae.chem.strings import named
 from molvae.corpus.vocabulary import SPECIAL, Vocabulary
 from molvae.errors import SettingsError
 from molvae.network.growth import NEW, grown
@@ -27,9 +27,11 @@ class Base:
 
     Args:
         checkpoint: The model.
+        path: Its file.
     """
 
     checkpoint: Checkpoint
+    path: Path
 
     @classmethod
     def load(cls, path: str | Path) -> Base:
@@ -38,7 +40,9 @@ class Base:
         Raises:
             CheckpointError: When there is none, or it is damaged.
         """
-        return cls(checkpoints.load(path))
+        path = Path(path)
+        file = path / checkpoints.FILE_NAME if path.is_dir() else path
+        return cls(checkpoints.load(file), file)
 
     def refuse(self, given: Mapping[str, Any]) -> None:
         """Refuse settings that the model brings.
@@ -51,14 +55,17 @@ class Base:
 
     @property
     def constraints(self) -> str:
-        """The name of what selfies may bond."""
-        name = preset_of(self.checkpoint.constraints)
-        return AUTO if name == "other" else name
+        """The name of what selfies may bond.
+
+        Raises:
+            SettingsError: When that has no name.
+        """
+        return named(self.checkpoint.constraints)
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of training: those given, over those that suit a model that knows something."""
-        trained = self.checkpoint.record.get("training", {})
-        beta = {"beta": trained["beta"]} if "beta" in trained else {}
+        ended = self.checkpoint.record.get("outcome", {})
+        beta = {"beta": ended["beta"]} if ended.get("beta") else {}  # where a controller left it
         return {"learning_rate": LEARNING_RATE, "beta_warmup": 0.0, **beta, **given}
 
     def network(
@@ -74,6 +81,10 @@ class Base:
             max_tokens=max(max_tokens, old.network.config.max_tokens),
             heads=[heads.index(one) if one in heads else NEW for one in property_names],
         )
+
+    def dropped(self, property_names: tuple[str, ...]) -> list[str]:
+        """The heads that the new model won't have."""
+        return [one.name for one in self.checkpoint.properties if one.name not in property_names]
 
     def scales(self, found: tuple[PropertyScale, ...]) -> tuple[PropertyScale, ...]:
         """The scales of properties, those of the heads that are kept as they were."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molvae.chem.standard import Standard
-from molvae.chem.strings import AUTO, preset_of
+from molvae.chem.strings import AUTO, named
 from molvae.corpus.corpus import MAX_TOKENS, prepare
 from molvae.corpus.reading import Source
 from molvae.corpus.survey import Survey, admission
@@ -59,7 +59,7 @@ def check(
             raise SettingsError("A model brings its own standard, limits and constraints.")
         treated = model.checkpoint.standard
         max_tokens = model.checkpoint.network.config.max_tokens
-        constraints = preset_of(model.checkpoint.constraints)
+        constraints = named(model.checkpoint.constraints)
     preparation = prepare(
         source,
         column=smiles_column,
@@ -71,6 +71,7 @@ def check(
         min_token_count=min_token_count,
         constraints=constraints,
         standard=treated,
+        required=False,
         workers=workers,
     )
     if rejects is not None:

@@ -17,11 +17,12 @@ import torch
 from molvae import files
 from molvae.checkpoint import FILE_NAME
 from molvae.errors import CheckpointError, OutputError
+from molvae.run.base import Base
 from molvae.training import state as states
 from molvae.training.state import State
 
 LOG, REJECTS, RUN, CALL = "metrics.csv", "rejects.csv", "run.json", "call.json"
-HELD_OUT = "held_out.csv"
+HELD_OUT, BASE = "held_out.csv", "base.safetensors"
 CURVES, BOARD = "curves.png", "tensorboard"
 """Names in a run folder, beside the model's and the state's."""
 
@@ -54,7 +55,7 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} holds a model already. Name another folder, or add --overwrite."
             )
-        for name in (FILE_NAME, LOG, CURVES, REJECTS, HELD_OUT, RUN, CALL, states.FILE_NAME):
+        for name in (FILE_NAME, LOG, CURVES, REJECTS, HELD_OUT, BASE, RUN, CALL, states.FILE_NAME):
             if (self.path / name).is_dir():
                 raise OutputError(f"{self.path / name} is a folder. Name another run folder.")
         files.check_folder(self.path)
@@ -69,8 +70,23 @@ class RunFolder:
         with files.locked(self.path):
             yield
 
-    def begin(self, call: Mapping[str, Any]) -> None:
-        """Forget an earlier run's progress, and write down what this one was asked for."""
+    @property
+    def base(self) -> Path:
+        """The model that the run started from, for as long as it hasn't ended."""
+        return self.path / BASE
+
+    def begin(self, call: Mapping[str, Any], base: Base | None = None) -> None:
+        """Forget an earlier run's progress, and keep what this one was asked for.
+
+        Args:
+            call: The arguments.
+            base: The model that it starts from, which may be overwritten or moved meanwhile.
+        """
+        if base is None:
+            self.base.unlink(missing_ok=True)
+        else:
+            with files.atomic_path(self.base) as temporary:
+                shutil.copyfile(base.path, temporary)
         for name in (LOG, CURVES, states.FILE_NAME):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / BOARD, ignore_errors=True)
@@ -124,6 +140,7 @@ class RunFolder:
 
     def drop_state(self) -> None:
         """The run has ended."""
+        self.base.unlink(missing_ok=True)
         (self.path / states.FILE_NAME).unlink(missing_ok=True)
 
     def log(self, row: Mapping[str, float | None]) -> None:

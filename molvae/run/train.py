@@ -22,7 +22,7 @@ from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale, standard_bef
 from molvae.chem.standard import Standard
 from molvae.chem.strings import AUTO
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
-from molvae.corpus.reading import Source
+from molvae.corpus.reading import CHUNK, Source
 from molvae.corpus.splits import HELD_OUT_SHARE, SPLIT_NAMES, TEST, TRAIN, VALID
 from molvae.corpus.survey import Survey
 from molvae.corpus.vocabulary import Vocabulary
@@ -41,6 +41,9 @@ from molvae.settings import from_mapping
 from molvae.training.config import TrainingConfig
 from molvae.training.progress import Outcome
 from molvae.training.team import Team
+
+DEFAULT_SIZE = "base"
+"""Of a network, unless another is asked for."""
 
 _DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
@@ -82,7 +85,7 @@ def train(
     split: str = "random",
     held_out: float = HELD_OUT_SHARE,
     test: float = 0.0,
-    size: str = "base",
+    size: str | None = None,
     max_tokens: int = MAX_TOKENS,
     min_token_count: int = 1,
     constraints: str = AUTO,
@@ -116,7 +119,8 @@ def train(
             is kept apart to choose the best weights by; 0 keeps the last weights.
         test: Without a split column, the share of the molecules that is left alone. They stand
             in the run folder, beside those held out, in ``held_out.csv``.
-        size: "small", "base" or "large"; a model that is started from has its own.
+        size: "small", "base" or "large", by default "base"; a model that is started from has its
+            own.
         max_tokens: Molecules of more SELFIES symbols are rejected.
         min_token_count: A SELFIES symbol that fewer molecules have is rejected with them.
         constraints: What SELFIES may bond: the name of one of `molvae.chem.strings.PRESETS`, or
@@ -143,6 +147,7 @@ def train(
         KeyboardInterrupt: After a Ctrl-C before the first look, when there is no model yet.
     """
     call = {name: value for name, value in locals().items() if name not in ("source", "settings")}
+    call["base"] = None if base is None else str(base)
     _Settings.of({**call, **settings})
     folder = None if output is None else RunFolder(output)
     if folder is None:
@@ -152,8 +157,6 @@ def train(
     choose_device(device)
     kept = source if isinstance(source, str | Path) else ""
     path = str(kept) if str(kept) in ("", "-") else str(Path(kept).absolute())
-    if base is not None:
-        call["base"] = str(Path(base).absolute())
     return _train(source, folder, {**call, **settings, "properties": _names(properties)}, path)
 
 
@@ -176,6 +179,8 @@ def resume(
     folder = RunFolder(output)
     call = folder.call()
     path = call.pop("source")
+    if call.get("base") is not None:
+        call["base"] = str(folder.base)  # as it was when the run began
     if "flat" in call:  # begun before molecules had a standard: they stay as they were
         call.update(asdict(standard_before(call.pop("flat"))), constraints="default")
     if source is None and path in ("", "-"):
@@ -216,11 +221,15 @@ def _train(
             seed=settings.training.seed,
             workers=call["workers"],
         )
-        show(Survey.of(preparation).brief())
+        if first and not quiet:
+            show(Survey.of(preparation).brief())
+        if settings.base and (dropped := settings.base.dropped(preparation.corpus.property_names)):
+            names = " ".join(f"--property {name}" for name in dropped)
+            show(f"The heads for {', '.join(dropped)} are dropped; {names} keeps them.")
         if folder is not None and first:  # made only now, when there is something to train on
             owned.enter_context(folder.owned())
             if not resumed or not folder.has_state:
-                folder.begin({**call, "output": None, "source": path})
+                folder.begin({**call, "output": None, "source": path}, settings.base)
         team.meet()
         device = choose_device(call["device"])
         course = _course(preparation, call, settings, device, folder)
@@ -360,17 +369,18 @@ class _Settings:
         shape = {name: value for name, value in given.items() if name in _SHAPE}
         standard = {name: value for name, value in given.items() if name in _STANDARD}
         training = {name: value for name, value in given.items() if name in _TRAINING}
-        constraints, base = call.get("constraints", AUTO), None
+        constraints, size, base = call.get("constraints", AUTO), call["size"], None
         if call.get("base") is not None:
             base = Base.load(call["base"])
-            base.refuse({**shape, **standard, **_given("constraints", constraints, AUTO)})
+            given = {**_given("constraints", constraints, AUTO), **_given("size", size, None)}
+            base.refuse({**shape, **standard, **given})
             training, constraints = base.settings(training), base.constraints
         else:
-            sized(call["size"], vocabulary_size=1, max_tokens=1, **shape)  # refused early
+            sized(size or DEFAULT_SIZE, vocabulary_size=1, max_tokens=1, **shape)  # refused early
         return cls(
             standard=base.checkpoint.standard if base else from_mapping(Standard, standard),
             constraints=constraints,
-            size=call["size"],
+            size=size or DEFAULT_SIZE,
             shape=shape,
             training=from_mapping(TrainingConfig, {**training, "seed": checks.seed(call["seed"])}),
             base=base,
@@ -459,17 +469,24 @@ def _record(preparation: Preparation, config: TrainingConfig, outcome: Outcome) 
 
 
 def _write_held_out(path: Path, corpus: Corpus) -> None:
-    """Write the molecules that the model didn't learn from, if there are any."""
+    """Write the molecules that the model didn't learn from, part by part."""
     places = corpus.rows(VALID, TEST)
-    table = pd.DataFrame(
-        {
-            "row": corpus.store.row[places],
-            "smiles": corpus.smiles(places),
-            "split": [SPLIT_NAMES[one] for one in corpus.split[places].tolist()],
-            **dict(zip(corpus.property_names, corpus.store.numbers[places].T, strict=True)),
-        }
-    )
-    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    with (
+        files.atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        for start in range(0, max(1, len(places)), CHUNK):
+            some = places[start : start + CHUNK]
+            numbers = dict(zip(corpus.property_names, corpus.store.numbers[some].T, strict=True))
+            table = pd.DataFrame(
+                {
+                    "row": corpus.store.row[some],
+                    "smiles": corpus.smiles(some),
+                    "split": [SPLIT_NAMES[one] for one in corpus.split[some].tolist()],
+                    **numbers,
+                }
+            )
+            table.to_csv(stream, index=False, header=start == 0, lineterminator="\n")
 
 
 def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outcome) -> None:

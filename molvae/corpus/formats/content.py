@@ -52,6 +52,7 @@ class Content:
         self.name = str(source)
         with self._translated():
             self.path = self._regular(source)
+        self._as_it_was = self._state()
         name = self.name.lower().removesuffix(".gz")
         self.suffix = "" if self.name == "-" else Path(name).suffix
         with self._translated(), self.path.open("rb") as stream:
@@ -79,6 +80,15 @@ class Content:
                         f"{self.name}, line {number}: longer than {LONGEST_LINE:,} characters."
                     )
                 yield line
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is, as far as its size and date tell, what it was when it was opened."""
+        return self._state() == self._as_it_was
+
+    def _state(self) -> tuple[int, int]:
+        with self._translated():
+            facts = self.path.stat()
+        return facts.st_size, facts.st_mtime_ns
 
     def _survey(self) -> None:
         """Read the bytes once: what they are, and their checksum."""
