@@ -5,8 +5,8 @@
     python scripts/bench_labels.py --steps 2000
     python scripts/bench_labels.py --only "5% fingerprint ridge" "50% fingerprint ridge"
 
-A random 1%, 5% or 50% of the training molecules keep their values. Four methods predict those of the
-test molecules from them:
+A random 1%, 5% or 50% of the training molecules keep their values. Four methods predict those of
+the test molecules from them:
 
 - semi-supervised heads: the heads of a model trained on all molecules, labelled or not, of which
   those with a label are drawn more often where they are few;

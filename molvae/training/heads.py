@@ -115,7 +115,7 @@ def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, see
         order = torch.randperm(len(known), generator=generator(seed, _ORDER, epoch))
         noise = torch.randn(known.mean.shape, generator=generator(seed, _NOISE, epoch))
         latents = known.mean + known.deviation * noise.to(known.mean)
-        for rows in order.to(network.device).split(size):
+        for rows in torch.split(order.to(network.device), size):
             if taken == steps:
                 break
             for group in optimiser.param_groups:
@@ -177,7 +177,8 @@ class _Judge:
         if self._held_out is None:
             return torch.zeros(0)
         error = self._heads(self._held_out.mean) - self._held_out.values
-        return error.double().square().nanmean(dim=0)[self._judged]
+        means: Tensor = error.double().square().nanmean(dim=0)
+        return means[self._judged]
 
 
 @torch.no_grad()
