@@ -5,8 +5,8 @@
     python scripts/bench_labels.py --steps 2000
     python scripts/bench_labels.py --only "5% fingerprint ridge" "50% fingerprint ridge"
 
-A random 5% or 50% of the training molecules keep their values. Four methods predict those of the
-test molecules from them:
+A random 1%, 5% or 50% of the training molecules keep their values. Four methods predict those of
+the test molecules from them:
 
 - semi-supervised heads: the heads of a model trained on all molecules, labelled or not, of which
   those with a label are drawn more often where they are few;
@@ -41,7 +41,7 @@ from molvae.cli.output import write_table
 from molvae.metrics.description import fingerprints_of
 
 PROPERTIES = ["logp", "qed", "mol_weight"]
-SHARES = (0.05, 0.5)
+SHARES = (0.01, 0.05, 0.5)
 SEED = 0
 LABEL_SEED = 1
 """Another than `SEED`: training draws by that what it holds out, which would be the labelled."""

@@ -129,7 +129,7 @@ def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) 
     (head,) = model.record["report"]["heads"]
     # The log looks at draws of the posterior, the report at its means, by heads fitted anew.
     assert head["mae"] < best["logp_mae"] < 2 * head["mae"]
-    assert 0 < best["logp_r2"] < head["r2"]
+    assert best["logp_r2"] < head["r2"]
 
 
 def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:

@@ -177,8 +177,8 @@ class _Judge:
         if self._held_out is None:
             return torch.zeros(0)
         error = self._heads(self._held_out.mean) - self._held_out.values
-        squares: Tensor = error.double().square().nanmean(dim=0)[self._judged]
-        return squares
+        means: Tensor = error.double().square().nanmean(dim=0)
+        return means[self._judged]
 
 
 @torch.no_grad()
