@@ -128,8 +128,8 @@ def test_the_log_tells_how_the_heads_do(run_folder: Path, model: molvae.MolVAE) 
     best = log.loc[log["step"] == model.record["outcome"]["best_step"]].iloc[0]
     (head,) = model.record["report"]["heads"]
     # The log looks at draws of the posterior, the report at its means, by heads fitted anew.
-    assert head["mae"] < best["logp_mae"] < 2 * head["mae"]
-    assert best["logp_r2"] < head["r2"]
+    assert best["logp_mae"] == pytest.approx(head["mae"], rel=0.4)
+    assert best["logp_r2"] == pytest.approx(head["r2"], abs=0.3)
 
 
 def test_the_fit_of_heads_by_hand(corpus: Corpus) -> None:
