@@ -39,7 +39,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"Can't write {target}: {_reason(error)}.") from error
+        raise OutputError(f"Can't write {target}: {reason_of(error)}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -67,7 +67,7 @@ def ensure_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"Can't make the folder {folder}: {_reason(error)}.") from error
+        raise OutputError(f"Can't make the folder {folder}: {reason_of(error)}.") from error
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         raise OutputError(f"Another run writes in {folder}. Name another folder.") from None
     except OSError as error:
-        raise OutputError(f"Can't write in {folder}: {_reason(error)}.") from error
+        raise OutputError(f"Can't write in {folder}: {reason_of(error)}.") from error
     try:
         yield
     finally:
@@ -106,7 +106,7 @@ def open_text(target: Path) -> TextIO:
     try:
         return target.open("a", newline="", encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"Can't write {target}: {_reason(error)}.") from error
+        raise OutputError(f"Can't write {target}: {reason_of(error)}.") from error
 
 
 def sha256(path: Path) -> str:
@@ -115,5 +115,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """What the system objects to, as part of a sentence."""
     return (error.strerror or str(error)).lower()

@@ -14,6 +14,8 @@ from molvae import files
 from molvae.corpus.store import Store
 
 _COLUMNS = ("row", "text", "reason")
+_SHOWN = 5
+"""Reasons that are told, the commonest first."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,19 @@ class Account:
         if self.changed:
             steps = (f"{count:,} x {step}" for step, count in self.changed.items())
             lines.append(f"  changed: {', '.join(steps)}")
-        ranked = sorted(self.rejected.items(), key=lambda item: -item[1])
-        lines += [f"  {count:,} x {reason}" for reason, count in ranked[:5]]
-        if len(ranked) > 5:
-            lines.append(f"  and {len(ranked) - 5} more reasons")
-        return "\n".join(lines)
+        return "\n".join([*lines, *ranked(self.rejected)])
+
+
+def ranked(reasons: Mapping[str, int]) -> list[str]:
+    """Lines that tell how often each reason was met, the commonest first.
+
+    >>> ranked({"empty": 1, "no heavy atom": 1200})
+    ['  1,200 x no heavy atom', '  1 x empty']
+    """
+    order = sorted(reasons.items(), key=lambda item: -item[1])
+    lines = [f"  {count:,} x {reason}" for reason, count in order[:_SHOWN]]
+    more = len(order) - _SHOWN
+    return [*lines, f"  and {more} more reasons"] if more > 0 else lines
 
 
 class Rejects:

@@ -8,13 +8,12 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
-from molvae import display
+from molvae import display, files
 from molvae.corpus.building import build
 from molvae.corpus.reading import TableSource
 from molvae.corpus.store import MANIFEST, Reading, Store, is_whole
@@ -34,7 +33,6 @@ def stored(
     reading: Reading,
     *,
     workers: int | None = None,
-    tell: Callable[[str], object] = display.note,
 ) -> Store:
     """The molecules of a table: those kept from an earlier time, or encoded now.
 
@@ -45,7 +43,6 @@ def stored(
         table: The rows.
         reading: What of them is read, and how.
         workers: Processes to encode in; by default one a core.
-        tell: Is told when the folder can't be used.
 
     Raises:
         TableError: As `molvae.corpus.building.build`.
@@ -60,7 +57,7 @@ def stored(
         lock = FileLock(place / f"{key}.lock")
         lock.acquire()
     except OSError as error:
-        tell(f"Nothing is kept in {place}: {(error.strerror or str(error)).lower()}.")
+        display.note(f"Nothing is kept in {place}: {files.reason_of(error)}.")
         return _passing(table, reading, workers)
     try:
         folder = place / key
@@ -72,7 +69,7 @@ def stored(
     except OSError as error:
         raise OutputError(
             f"Can't write the encoded molecules in {place}: "
-            f"{(error.strerror or str(error)).lower()}. {VARIABLE}=FOLDER names another folder."
+            f"{files.reason_of(error)}. {VARIABLE}=FOLDER names another folder."
         ) from error
     finally:
         lock.release()
@@ -98,7 +95,7 @@ def _passing(table: TableSource, reading: Reading, workers: int | None) -> Store
     except OSError as error:
         raise OutputError(
             f"Can't write the encoded molecules in {folder.parent}: "
-            f"{(error.strerror or str(error)).lower()}. TMPDIR=FOLDER names another folder."
+            f"{files.reason_of(error)}. TMPDIR=FOLDER names another folder."
         ) from error
     return Store(folder, owner)
 

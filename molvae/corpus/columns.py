@@ -99,7 +99,8 @@ def mapped(path: Path, dtype: str, width: int | None = None) -> np.ndarray:
     shape = (size // kind.itemsize,) if width is None else (size // (kind.itemsize * width), width)
     if not size:
         return np.zeros(shape, dtype=kind)  # nothing can't be mapped
-    return np.memmap(path, dtype=kind, mode="r", shape=shape)
+    # As a plain array, of which a slice is cut ten times as fast as of one of the class memmap.
+    return np.memmap(path, dtype=kind, mode="r", shape=shape).view(np.ndarray)
 
 
 class Texts(Sequence[str]):
@@ -126,9 +127,6 @@ class Texts(Sequence[str]):
         place = range(len(self))[place]
         start = self._ends[place - 1] if place else 0
         return self._bytes[start : self._ends[place]].tobytes().decode(errors=_ERRORS)
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[place] for place in range(len(self)))
 
 
 def blocks(path: Path, dtype: str, numbers: int) -> Iterator[np.ndarray]:

@@ -198,7 +198,8 @@ def prepare(
     counts = store.counts(chosen == TRAIN)
     scaffolds = store.scaffold if split == "scaffold" else None
     set_apart(chosen, TEST, test, store.ids, counts, seed=[seed, TEST], scaffolds=scaffolds)
-    if not (chosen == VALID).any():
+    watched = chosen == VALID
+    if not watched.any():
         set_apart(
             chosen,
             VALID,
@@ -212,8 +213,10 @@ def prepare(
     if required and not (chosen == TRAIN).any():
         raise TableError("No molecule is left to train on: every usable row is held out.")
     known = () if vocabulary is None else vocabulary.symbols
-    seen = store.counts((chosen == TRAIN) | (chosen == VALID)) > 0
-    seen |= np.isin(store.symbols, known)
+    # What was set apart here left each of its symbols behind, among the training molecules.
+    seen = (counts > 0) | np.isin(store.symbols, known)
+    if watched.any():
+        seen |= store.counts(watched) > 0
     late |= _reject_unknown(store, chosen, seen)
     late |= _with_their_like(store, late)
     symbols = np.array(store.symbols)[seen].tolist()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from molvae.chem.strings import preset_of
-from molvae.corpus.account import Account
+from molvae.corpus.account import Account, ranked
 from molvae.corpus.corpus import Preparation
 from molvae.corpus.splits import NO_SPLIT, SPLIT_NAMES
 from molvae.corpus.vocabulary import Vocabulary
@@ -35,15 +35,9 @@ class Admission:
     reasons: dict[str, int]
 
     def __str__(self) -> str:
-        lines = [
-            f"the model can encode {self.encodable:,} of {self.rows:,} rows "
-            f"({self.encodable / self.rows:.1%})"
-        ]
-        ranked = sorted(self.reasons.items(), key=lambda item: -item[1])
-        lines += [f"  {count:,} x {reason}" for reason, count in ranked[:5]]
-        if len(ranked) > 5:
-            lines.append(f"  and {len(ranked) - 5} more reasons")
-        return "\n".join(lines)
+        share = self.encodable / self.rows
+        told = f"the model can encode {self.encodable:,} of {self.rows:,} rows ({share:.1%})"
+        return "\n".join([told, *ranked(self.reasons)])
 
 
 @dataclass(frozen=True)
@@ -144,8 +138,8 @@ def _holders(preparation: Preparation) -> dict[str, int]:
     for place in np.flatnonzero(left_out).tolist():
         lost[np.unique(store.ids(place))] += 1
     counts = dict(zip(store.symbols, (store.holders - lost).tolist(), strict=True))
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return {symbol: count for symbol, count in ranked if count}
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {symbol: count for symbol, count in order if count}
 
 
 def admission(preparation: Preparation, vocabulary: Vocabulary) -> Admission:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Base:
         file = path / checkpoints.FILE_NAME if path.is_dir() else path
         return cls(checkpoints.load(file), file)
 
-    def refuse(self, given: Mapping[str, Any]) -> None:
+    def refuse(self, given: Iterable[str]) -> None:
         """Refuse settings that the model brings.
 
         Raises:

@@ -148,16 +148,17 @@ def train(
     """
     call = {name: value for name, value in locals().items() if name not in ("source", "settings")}
     call["base"] = None if base is None else str(base)
-    _Settings.of({**call, **settings})
+    asked = _Settings.of({**call, **settings})
     folder = None if output is None else RunFolder(output)
     if folder is None:
-        return _train(source, None, {**call, **settings})
+        return _train(source, None, {**call, **settings}, asked)
     if Team.present().rank == 0:
         folder.check(overwrite=overwrite)
     choose_device(device)
     kept = source if isinstance(source, str | Path) else ""
     path = str(kept) if str(kept) in ("", "-") else str(Path(kept).absolute())
-    return _train(source, folder, {**call, **settings, "properties": _names(properties)}, path)
+    call = {**call, **settings, "properties": _names(properties)}
+    return _train(source, folder, call, asked, path)
 
 
 def resume(
@@ -192,13 +193,15 @@ def resume(
         if name not in known:
             raise SettingsError(f"{name!r} can't change within a run.{nearest(name, known)}")
     given = path if source is None else source
-    return _train(given, folder, {**call, **settings, "quiet": quiet}, resumed=True)
+    call = {**call, **settings, "quiet": quiet}
+    return _train(given, folder, call, _Settings.of(call), resumed=True)
 
 
 def _train(
     source: Source,
     folder: RunFolder | None,
     call: Mapping[str, Any],
+    settings: _Settings,
     path: str = "",
     *,
     resumed: bool = False,
@@ -207,7 +210,6 @@ def _train(
     with contextlib.ExitStack() as owned:
         team = Team.present()
         first = team.rank == 0
-        settings = _Settings.of(call)
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
         preparation = prepare(
@@ -244,7 +246,9 @@ def _train(
             _checkpoint(preparation, course, outcome, settings.base), workers=call["workers"]
         )
         if folder is not None and first:
-            _write(folder.path, model, preparation, outcome)
+            _write(folder.path, model, outcome)
+            preparation.rejects.write(folder.path / REJECTS)
+            _write_held_out(folder.path / HELD_OUT, preparation.corpus)
             _draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
@@ -254,7 +258,7 @@ def _train(
             if call["report"] and first:
                 _measure(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:
-                _write(folder.path, model, preparation, outcome)
+                _write(folder.path, model, outcome)
                 folder.drop_state()
         return model
 
@@ -372,8 +376,10 @@ class _Settings:
         constraints, size, base = call.get("constraints", AUTO), call["size"], None
         if call.get("base") is not None:
             base = Base.load(call["base"])
-            given = {**_given("constraints", constraints, AUTO), **_given("size", size, None)}
-            base.refuse({**shape, **standard, **given})
+            chosen = {"constraints": constraints != AUTO, "size": size is not None}
+            base.refuse(
+                [*shape, *standard, *(name for name, is_given in chosen.items() if is_given)]
+            )
             training, constraints = base.settings(training), base.constraints
         else:
             sized(size or DEFAULT_SIZE, vocabulary_size=1, max_tokens=1, **shape)  # refused early
@@ -404,11 +410,6 @@ class _Settings:
             **self.shape,
         )
         return SequenceVAE(config)
-
-
-def _given(name: str, value: Any, default: Any) -> dict[str, Any]:
-    """A setting by its name, unless it was left as it is by default."""
-    return {} if value == default else {name: value}
 
 
 def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
@@ -489,10 +490,9 @@ def _write_held_out(path: Path, corpus: Corpus) -> None:
             table.to_csv(stream, index=False, header=start == 0, lineterminator="\n")
 
 
-def _write(folder: Path, model: MolVAE, preparation: Preparation, outcome: Outcome) -> None:
+def _write(folder: Path, model: MolVAE, outcome: Outcome) -> None:
+    """Write the model, and the facts of the run."""
     model.save(folder / FILE_NAME)
-    preparation.rejects.write(folder / REJECTS)
-    _write_held_out(folder / HELD_OUT, preparation.corpus)
     facts = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),

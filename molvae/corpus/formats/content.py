@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from molvae import files
 from molvae.errors import TableError, nearest
 
 LONGEST_LINE = 16_000_000
@@ -137,8 +138,7 @@ class Content:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise TableError(f"{self.name} is a damaged gzip file ({error}).") from None
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise TableError(f"Can't read {self.name}: {reason}.") from None
+            raise TableError(f"Can't read {self.name}: {files.reason_of(error)}.") from None
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
