@@ -95,14 +95,11 @@ def spells(text: str, name: str) -> bool:
     (True, False)
     """
     if not _STEREO.search(name) and text.isascii():
-        with rdBase.BlockLogs():
-            molecule = Chem.MolFromSmiles(text, sanitize=False)
-            done = molecule is not None and not Chem.SanitizeMol(
-                molecule, _ENOUGH, catchErrors=True
-            )
-            # What is written here alike is alike; only what isn't needs all that RDKit can do.
-            if done and to_smiles(molecule) == name:
-                return True
+        molecule = Chem.MolFromSmiles(text, sanitize=False)
+        done = molecule is not None and not Chem.SanitizeMol(molecule, _ENOUGH, catchErrors=True)
+        # What is written here alike is alike; only what isn't needs all that RDKit can do.
+        if done and to_smiles(molecule) == name:
+            return True
     return _canonical_or_empty(text) == name
 
 

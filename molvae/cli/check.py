@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,7 +57,5 @@ def check(
         click.echo(text)
         return
     if json_path is not None:
-        from pathlib import Path
-
         files.write_text(Path(json_path), text + "\n")
     click.echo(str(survey))

@@ -113,7 +113,8 @@ def train(
     """
     if (resumed is None) == (data is None) or (resumed is None) == (output is None):
         raise click.UsageError("Name DATA and -o FOLDER, or --resume FOLDER alone.")
-    from molvae.run.train import NUMBERS, resume
+    from molvae.run.request import NUMBERS
+    from molvae.run.train import resume
     from molvae.run.train import train as run
 
     settings = options.prepared(**given)

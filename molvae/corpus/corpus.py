@@ -66,8 +66,8 @@ class Corpus:
     def _ids_of_symbols(self) -> np.ndarray:
         """The vocabulary's ids of the store's, (V,) uint16; 0 for those it lacks."""
         known = set(self.vocabulary.symbols)
-        symbols = self.store.symbols
-        return np.array([self.vocabulary.ids([one])[0] if one in known else 0 for one in symbols])
+        ids = [self.vocabulary.ids([one])[0] if one in known else 0 for one in self.store.symbols]
+        return np.array(ids, dtype=np.uint16)
 
     def rows(self, *splits: int) -> np.ndarray:
         """The places of the molecules of some parts, by default of all, ascending, (N,) int64."""

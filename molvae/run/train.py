@@ -3,74 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import platform
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from molvae import display, files
+from molvae import display
 from molvae import settings as checks
-from molvae.checkpoint import FILE_NAME, Checkpoint, PropertyScale, standard_before
-from molvae.chem.standard import Standard
+from molvae.checkpoint import FILE_NAME, PropertyScale, standard_before
 from molvae.chem.strings import AUTO
 from molvae.corpus.corpus import MAX_TOKENS, Corpus, Preparation, prepare
-from molvae.corpus.reading import CHUNK, Source
-from molvae.corpus.splits import HELD_OUT_SHARE, SPLIT_NAMES, TEST, TRAIN, VALID
+from molvae.corpus.reading import Source
+from molvae.corpus.splits import HELD_OUT_SHARE, TRAIN, VALID
 from molvae.corpus.survey import Survey
-from molvae.corpus.vocabulary import Vocabulary
-from molvae.errors import CheckpointError, OutputError, SettingsError, TableError, nearest
-from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
-from molvae.health.training import Training, spread
+from molvae.errors import CheckpointError, SettingsError, TableError, nearest
 from molvae.model import MolVAE, choose_device
-from molvae.network.config import NetworkConfig, sized
-from molvae.network.vae import SequenceVAE
 from molvae.parallel import available_cores
 from molvae.run.base import Base
 from molvae.run.course import Course
-from molvae.run.curves import draw_curves
-from molvae.run.folder import CURVES, HELD_OUT, LOG, REJECTS, RUN, RunFolder
-from molvae.settings import from_mapping
-from molvae.training.config import TrainingConfig
-from molvae.training.progress import Outcome
+from molvae.run.folder import RunFolder
+from molvae.run.request import PREPARING, Request
+from molvae.run.result import checkpoint_of, draw, put_report, write, write_tables
 from molvae.training.team import Team
-
-DEFAULT_SIZE = "base"
-"""Of a network, unless another is asked for."""
-
-_DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
-_SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
-_TRAINING = [field.name for field in fields(TrainingConfig) if field.name not in _DERIVED]
-_STANDARD = [field.name for field in fields(Standard)]
-_PREPARING: Mapping[str, Any] = {
-    "duplicates": "mean",
-    "split_column": None,
-    "split": "random",
-    "held_out": HELD_OUT_SHARE,
-    "test": 0.0,
-    "max_tokens": MAX_TOKENS,
-    "min_token_count": 1,
-}
-"""What `molvae.corpus.corpus.prepare` is told, and what runs begun before it could be meant."""
-
-NUMBERS = (*_SHAPE, *_TRAINING)
-"""The settings that `--set` takes: those of the network and of its training."""
-
-SETTINGS = (*NUMBERS, *_STANDARD)
-"""What `train` takes beside its own arguments."""
-
-_ARGUMENTS = (
-    *("output", "source", "base", "smiles_column", "properties", "constraints", "size", "seed"),
-    *("device", "workers", "processes", "report", "overwrite", "quiet", *_PREPARING),
-)
-"""The arguments of `train`, by which the settings in a call are known."""
 
 
 def train(
@@ -148,7 +106,7 @@ def train(
     """
     call = {name: value for name, value in locals().items() if name not in ("source", "settings")}
     call["base"] = None if base is None else str(base)
-    asked = _Settings.of({**call, **settings})
+    asked = Request.of({**call, **settings})
     folder = None if output is None else RunFolder(output)
     if folder is None:
         return _train(source, None, {**call, **settings}, asked)
@@ -194,14 +152,14 @@ def resume(
             raise SettingsError(f"{name!r} can't change within a run.{nearest(name, known)}")
     given = path if source is None else source
     call = {**call, **settings, "quiet": quiet}
-    return _train(given, folder, call, _Settings.of(call), resumed=True)
+    return _train(given, folder, call, Request.of(call), resumed=True)
 
 
 def _train(
     source: Source,
     folder: RunFolder | None,
     call: Mapping[str, Any],
-    settings: _Settings,
+    settings: Request,
     path: str = "",
     *,
     resumed: bool = False,
@@ -216,7 +174,7 @@ def _train(
             source,
             column=call["smiles_column"],
             property_names=_names(call["properties"]),
-            **{name: call.get(name, default) for name, default in _PREPARING.items()},
+            **{name: call.get(name, default) for name, default in PREPARING.items()},
             constraints=settings.constraints,
             standard=settings.standard,
             vocabulary=settings.vocabulary,
@@ -243,38 +201,29 @@ def _train(
         if outcome.best_step == 0:
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
         model = MolVAE(
-            _checkpoint(preparation, course, outcome, settings.base), workers=call["workers"]
+            checkpoint_of(preparation, course, outcome, settings.base), workers=call["workers"]
         )
         if folder is not None and first:
-            _write(folder.path, model, outcome)
-            preparation.rejects.write(folder.path / REJECTS)
-            _write_held_out(folder.path / HELD_OUT, preparation.corpus)
-            _draw(folder, show)
+            write(folder.path, model, outcome)
+            write_tables(folder.path, preparation)
+            draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
             fitted = course.refit_heads()
             if fitted is not None:
                 model.checkpoint.record["heads"] = asdict(fitted)
             if call["report"] and first:
-                _measure(model, preparation.corpus, settings.training.seed)
+                put_report(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:
-                _write(folder.path, model, outcome)
+                write(folder.path, model, outcome)
                 folder.drop_state()
         return model
-
-
-def _draw(folder: RunFolder, show: Callable[[str], None]) -> None:
-    """Draw the curves; a model isn't worth less without them."""
-    try:
-        draw_curves(folder.path / LOG, folder.path / CURVES)
-    except (OutputError, OSError, ValueError) as error:
-        show(f"There is no picture of the curves: {error}")
 
 
 def _course(
     preparation: Preparation,
     call: Mapping[str, Any],
-    settings: _Settings,
+    settings: Request,
     device: torch.device,
     folder: RunFolder | None,
 ) -> Course:
@@ -294,122 +243,12 @@ def _course(
     )
 
 
-def _checkpoint(
-    preparation: Preparation, course: Course, outcome: Outcome, base: Base | None
-) -> Checkpoint:
-    """What a course came to."""
-    corpus = course.corpus
-    known = corpus.known() if base is None else base.checkpoint.known | corpus.known()
-    record = _record(preparation, course.config, outcome)
-    return Checkpoint(
-        network=course.network,
-        vocabulary=corpus.vocabulary,
-        constraints=preparation.constraints,
-        standard=preparation.standard,
-        properties=course.scales,
-        known=known,
-        record=record if base is None else {**record, "base": base.facts()},
-    )
-
-
-def _measure(model: MolVAE, corpus: Corpus, seed: int) -> None:
-    """Put the report on the held-out molecules, if there are any, into the model's record."""
-    rows = corpus.rows(VALID)
-    if not len(rows):
-        return
-    trained = corpus.rows(TRAIN)
-    seen = trained[spread(len(trained), TRAINING_MOLECULES)]
-    measured = measure(
-        model.codec,
-        corpus.smiles(rows),
-        corpus.store.numbers[rows],
-        model.checkpoint.known,
-        training=Training.of(model.checkpoint),
-        training_fit=fit_of(model.codec, corpus.smiles(seen), seed=seed),
-        seed=seed,
-    )
-    model.checkpoint.record["report"] = measured.as_dict()
-
-
 _ENDINGS = {
     "complete": "Training is complete.",
     "early stop": "Training stopped: the held-out loss no longer fell.",
     "time": "Training stopped at its limit in minutes.",
     "interrupted": "Training was interrupted; the best weights so far are kept.",
 }
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What a call of `train` comes to.
-
-    Attributes:
-        standard: How molecules are standardised.
-        constraints: The name of what selfies may bond, or ``auto``.
-        size: The dial of the network's shape.
-        shape: Single numbers of it that were given.
-        training: How the network is trained.
-        base: The model to start from, if there is one.
-    """
-
-    standard: Standard
-    constraints: str
-    size: str
-    shape: Mapping[str, Any]
-    training: TrainingConfig
-    base: Base | None
-
-    @classmethod
-    def of(cls, call: Mapping[str, Any]) -> _Settings:
-        """Tell the settings of the molecules, of the network and of its training apart.
-
-        Raises:
-            SettingsError: For an unknown one, or one that the model to start from brings.
-        """
-        given = {name: value for name, value in call.items() if name not in _ARGUMENTS}
-        for name in given:
-            if name not in SETTINGS:
-                raise SettingsError(f"There is no setting {name!r}.{nearest(name, SETTINGS)}")
-        shape = {name: value for name, value in given.items() if name in _SHAPE}
-        standard = {name: value for name, value in given.items() if name in _STANDARD}
-        training = {name: value for name, value in given.items() if name in _TRAINING}
-        constraints, size, base = call.get("constraints", AUTO), call["size"], None
-        if call.get("base") is not None:
-            base = Base.load(call["base"])
-            chosen = {"constraints": constraints != AUTO, "size": size is not None}
-            base.refuse(
-                [*shape, *standard, *(name for name, is_given in chosen.items() if is_given)]
-            )
-            training, constraints = base.settings(training), base.constraints
-        else:
-            sized(size or DEFAULT_SIZE, vocabulary_size=1, max_tokens=1, **shape)  # refused early
-        return cls(
-            standard=base.checkpoint.standard if base else from_mapping(Standard, standard),
-            constraints=constraints,
-            size=size or DEFAULT_SIZE,
-            shape=shape,
-            training=from_mapping(TrainingConfig, {**training, "seed": checks.seed(call["seed"])}),
-            base=base,
-        )
-
-    @property
-    def vocabulary(self) -> Vocabulary | None:
-        """The symbols that are known before."""
-        return self.base.checkpoint.vocabulary if self.base else None
-
-    def network(self, corpus: Corpus) -> SequenceVAE:
-        """The network that training begins with."""
-        longest = int(corpus.lengths(corpus.rows(TRAIN, VALID)).max())
-        if self.base is not None:
-            return self.base.network(corpus.vocabulary, longest, corpus.property_names)
-        config = sized(
-            self.size,
-            vocabulary_size=len(corpus.vocabulary),
-            max_tokens=longest,
-            properties=len(corpus.property_names),
-            **self.shape,
-        )
-        return SequenceVAE(config)
 
 
 def _names(properties: str | Iterable[str]) -> tuple[str, ...]:
@@ -450,57 +289,3 @@ def _announcement(course: Course) -> str:
         f"{molecules:,} molecules, {f'{held_out:,}' if held_out else 'none'} held out{heads}, "
         f"batches of {course.config.batch_size_for(molecules):,}"
     )
-
-
-def _record(preparation: Preparation, config: TrainingConfig, outcome: Outcome) -> dict[str, Any]:
-    """What the checkpoint tells of its training: nothing that a clock or a machine decides."""
-    how = asdict(outcome)
-    del how["seconds"]
-    return {
-        "data": {
-            **asdict(preparation.account),
-            "fingerprint": preparation.corpus.fingerprint(),
-            "train": len(preparation.corpus.rows(TRAIN)),
-            "valid": len(preparation.corpus.rows(VALID)),
-            "test": len(preparation.corpus.rows(TEST)),
-        },
-        "training": asdict(config),
-        "outcome": how,
-    }
-
-
-def _write_held_out(path: Path, corpus: Corpus) -> None:
-    """Write the molecules that the model didn't learn from, part by part."""
-    places = corpus.rows(VALID, TEST)
-    with (
-        files.atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as stream,
-    ):
-        for start in range(0, max(1, len(places)), CHUNK):
-            some = places[start : start + CHUNK]
-            numbers = dict(zip(corpus.property_names, corpus.store.numbers[some].T, strict=True))
-            table = pd.DataFrame(
-                {
-                    "row": corpus.store.row[some],
-                    "smiles": corpus.smiles(some),
-                    "split": [SPLIT_NAMES[one] for one in corpus.split[some].tolist()],
-                    **numbers,
-                }
-            )
-            table.to_csv(stream, index=False, header=start == 0, lineterminator="\n")
-
-
-def _write(folder: Path, model: MolVAE, outcome: Outcome) -> None:
-    """Write the model, and the facts of the run."""
-    model.save(folder / FILE_NAME)
-    facts = {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "device": str(model.checkpoint.network.device),
-        "threads": torch.get_num_threads(),
-        "training_seconds": round(outcome.seconds, 1),
-        "molecules_per_second": round(outcome.molecules / max(outcome.seconds, 1e-9), 1),
-        **model.record,
-    }
-    files.write_text(folder / RUN, json.dumps(facts, indent=2, allow_nan=False) + "\n")
