@@ -6,6 +6,7 @@ What `Checkpoint` describes, sealed by `molvae.sealed`: nothing in it is ever ex
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from molvae import sealed
 from molvae.chem.identity import KnownMolecules
@@ -22,16 +24,17 @@ from molvae.chem.strings import Constraints
 from molvae.corpus.vocabulary import Vocabulary
 from molvae.errors import CheckpointError, SettingsError
 from molvae.network.config import NetworkConfig
+from molvae.network.priors import Prior, StandardNormal, prior_of
 from molvae.network.vae import SequenceVAE
 from molvae.settings import from_mapping
 
 FILE_NAME = "model.safetensors"
 """The name of a model in a run folder."""
 
-FORMAT = 2
+FORMAT = 3
 """Raised when older programs can't read what is written; `_MIGRATIONS` reads what they wrote."""
 
-_NETWORK, _KNOWN = "network.", "training_set.hashes"
+_NETWORK, _PRIOR, _KNOWN = "network.", "prior.", "training_set.hashes"
 _MODEL = sealed.Kind(
     "model", CheckpointError, "Train one with `molvae train data.csv -o {folder}`."
 )
@@ -64,6 +67,7 @@ class Checkpoint:
 
     Attributes:
         network: The weights, fp32.
+        prior: Of its latents.
         vocabulary: What the token ids mean.
         constraints: What selfies may bond.
         standard: How all molecules are standardised, in training and later.
@@ -74,6 +78,7 @@ class Checkpoint:
     """
 
     network: SequenceVAE
+    prior: Prior
     vocabulary: Vocabulary
     constraints: Constraints
     standard: Standard = DEFAULT_STANDARD
@@ -96,7 +101,14 @@ def _standard_in_place_of_flat(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "format": 2, "standard": standard}
 
 
-_MIGRATIONS = {1: _standard_in_place_of_flat}
+def _normal_prior(content: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 to 3."""
+    latent_dim = content["network"]["latent_dim"]
+    prior = {"name": StandardNormal.name, "shape": {"latent_dim": latent_dim}}
+    return {**content, "format": 3, "prior": prior}
+
+
+_MIGRATIONS = {1: _standard_in_place_of_flat, 2: _normal_prior}
 """By the format that they read; each gives the next one."""
 
 
@@ -106,12 +118,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     Raises:
         OutputError: When the place can't be written to.
     """
-    weights = checkpoint.network.state_dict()
-    arrays = {_NETWORK + name: tensor.cpu().numpy() for name, tensor in weights.items()}
+    network, prior = checkpoint.network, checkpoint.prior
+    arrays = {**_arrays(_NETWORK, network), **_arrays(_PRIOR, prior)}
     arrays[_KNOWN] = checkpoint.known.hashes.view(np.int64)
     content = {
         "format": FORMAT,
-        "network": dataclasses.asdict(checkpoint.network.config),
+        "network": dataclasses.asdict(network.config),
+        "prior": {"name": prior.name, "shape": prior.shape()},
         "vocabulary": list(checkpoint.vocabulary.symbols),
         "constraints": dict(checkpoint.constraints),
         "standard": dataclasses.asdict(checkpoint.standard),
@@ -145,18 +158,15 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
             content = _MIGRATIONS[number](content)
         standard = from_mapping(Standard, content["standard"])
         network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
-        network.load_state_dict(
-            {
-                name.removeprefix(_NETWORK): torch.from_numpy(array)
-                for name, array in arrays.items()
-                if name.startswith(_NETWORK)
-            }
-        )
+        network.load_state_dict(_tensors(_NETWORK, arrays))
+        prior = prior_of(content["prior"]["name"], content["prior"]["shape"])
+        prior.load_state_dict(_tensors(_PRIOR, arrays))
         properties = tuple(from_mapping(PropertyScale, one) for one in content["properties"])
     except (SettingsError, RuntimeError, KeyError) as error:
         raise CheckpointError(f"{path} can't be used: {str(error).splitlines()[0]}") from None
     return Checkpoint(
         network=network.to(device).eval(),
+        prior=prior.to(device).eval(),
         vocabulary=Vocabulary(content["vocabulary"]),
         constraints=content["constraints"],
         standard=standard,
@@ -165,3 +175,15 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         record=content["record"],
         versions=content["versions"],
     )
+
+
+def _arrays(prefix: str, module: nn.Module) -> dict[str, np.ndarray]:
+    return {prefix + name: one.cpu().numpy() for name, one in module.state_dict().items()}
+
+
+def _tensors(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): torch.from_numpy(array)
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
@@ -17,6 +18,7 @@ from molvae.chem.strings import Decoded, decode_many
 from molvae.corpus.admission import encodable
 from molvae.corpus.batches import pad
 from molvae.corpus.vocabulary import EOS
+from molvae.network.noise import noisy
 from molvae.network.objective import sequence_nats
 from molvae.parallel import ordered
 
@@ -91,7 +93,13 @@ class Codec(Protocol):
         """Encode molecules, a row each."""
 
     def decode(
-        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0, first_block: int = 0
+        self,
+        latents: np.ndarray,
+        *,
+        temperature: float = 0.0,
+        noise: float | np.ndarray = 0.0,
+        seed: int = 0,
+        first_block: int = 0,
     ) -> list[Decoded]:
         """Decode latents, (N, D), a molecule each; NaN rows have no molecule."""
 
@@ -100,6 +108,15 @@ class Codec(Protocol):
 
     def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
         """Gradient of one head at latents, per latent unit: (N, D) to (N, D)."""
+
+    def draw(self, count: int, seed: int, first_block: int = 0) -> np.ndarray:
+        """Draw latents from the prior, (N, D)."""
+
+    def log_density(self, latents: np.ndarray) -> np.ndarray:
+        """Log p(z) under the prior, in nats: (N, D) to (N,)."""
+
+    def density_slope(self, latents: np.ndarray) -> np.ndarray:
+        """Gradient of log p(z), per latent unit: (N, D) to (N, D)."""
 
 
 class NetworkCodec:
@@ -115,6 +132,7 @@ class NetworkCodec:
         self, checkpoint: Checkpoint, *, batch_size: int = 512, workers: int | None = None
     ) -> None:
         self._checkpoint, self._network = checkpoint, checkpoint.network
+        self._prior = checkpoint.prior
         self._batch_size, self._workers = batch_size, workers
         self.latent_dim = checkpoint.network.config.latent_dim
         self.property_names = tuple(scale.name for scale in checkpoint.properties)
@@ -156,25 +174,35 @@ class NetworkCodec:
         )
 
     def decode(
-        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0, first_block: int = 0
+        self,
+        latents: np.ndarray,
+        *,
+        temperature: float = 0.0,
+        noise: float | np.ndarray = 0.0,
+        seed: int = 0,
+        first_block: int = 0,
     ) -> list[Decoded]:
         """Decode latents, a molecule each.
 
         Args:
             latents: (N, D); a row that isn't finite has no molecule.
             temperature: 0 takes the likeliest token each time; 1 draws from the model.
+            noise: How noisy the latents are made before they are decoded, from 0 (not at all) to 1
+                (nothing of them is left), one number or one a row, (N,). A decoder that knows
+                noise is told of it.
             seed: Of the draws.
             first_block: The number of the first block of `BLOCK` rows; the draws of a block
                 depend on the seed and its number.
 
         Raises:
-            SettingsError: When the temperature or the seed is out of range.
+            SettingsError: When the temperature, the noise or the seed is out of range.
         """
         temperature, seed = checks.temperature(temperature), checks.seed(seed)
+        levels = np.broadcast_to(checks.noise(noise), len(latents))
         written = []
         for start in range(0, len(latents), BLOCK):
-            block = latents[start : start + BLOCK]
-            written += self._write(block, temperature, [seed, first_block + start // BLOCK])
+            rows, seeds = slice(start, start + BLOCK), [seed, first_block + start // BLOCK]
+            written += self._write(latents[rows], levels[rows], temperature, seeds)
         work = partial(decode_many, constraints=self._checkpoint.constraints)
         return [
             _unfinished(decoded) if not closed else decoded
@@ -186,17 +214,21 @@ class NetworkCodec:
         ]
 
     def _write(
-        self, block: np.ndarray, temperature: float, seeds: list[int]
+        self, block: np.ndarray, levels: np.ndarray, temperature: float, seeds: list[int]
     ) -> list[tuple[list[str], bool]]:
-        """The tokens of each latent and whether they were closed: (B, D) to B pairs."""
+        """The tokens of each latent and whether they were closed: (B, D) and (B,) to B pairs."""
         network, vocabulary = self._network, self._checkpoint.vocabulary
+        device = network.device
         shape = (len(block), network.config.max_tokens + 1)
         uniforms = np.random.default_rng([*seeds, 1]).random(shape, dtype=np.float32)
         finite = np.isfinite(block).all(axis=1)
-        latent = torch.from_numpy(np.where(finite[:, None], block, np.float32(0)))
-        ids = network.sample(
-            latent.to(network.device), temperature, torch.from_numpy(uniforms).to(network.device)
-        )
+        latent = torch.from_numpy(np.where(finite[:, None], block, np.float32(0))).to(device)
+        level = torch.tensor(levels, dtype=torch.float32, device=device)
+        if levels.any():
+            random = np.random.default_rng([*seeds, 2])
+            drawn = torch.from_numpy(random.standard_normal(block.shape, dtype=np.float32))
+            latent = noisy(latent, level, drawn.to(device))
+        ids = network.sample(latent, temperature, torch.from_numpy(uniforms).to(device), level)
         return [
             (vocabulary.tokens(row), EOS in row) if good else ([], True)
             for row, good in zip(ids.tolist(), finite, strict=True)
@@ -225,6 +257,51 @@ class NetworkCodec:
         latent = torch.from_numpy(latents).to(self._network.device).requires_grad_()
         value = self._network.predict(latent)[:, place].sum()
         (gradient,) = torch.autograd.grad(value, latent)
+        slope: np.ndarray = gradient.cpu().numpy()
+        return slope
+
+    def draw(self, count: int, seed: int, first_block: int = 0) -> np.ndarray:
+        """Draw latents from the prior of the model.
+
+        Args:
+            count: How many.
+            seed: Of the draws.
+            first_block: The number of the first block of `BLOCK` rows; the draws of a block
+                depend on the seed and its number.
+
+        Returns:
+            (N, D) float32.
+        """
+        parts = [
+            self._drawn([checks.seed(seed), first_block + place])
+            for place in range(-(-count // BLOCK))
+        ]
+        return np.concatenate(parts)[:count]
+
+    def _drawn(self, seeds: list[int]) -> np.ndarray:
+        """A block of draws from the prior, (BLOCK, D)."""
+        random = np.random.default_rng([*seeds, 0])
+        noise = random.standard_normal((BLOCK, self.latent_dim), dtype=np.float32)
+        uniforms = random.random(BLOCK, dtype=np.float32)
+        device = self._network.device
+        with torch.no_grad():
+            latents: Tensor = self._prior.transport(
+                torch.from_numpy(noise).to(device), torch.from_numpy(uniforms).to(device)
+            )
+        drawn: np.ndarray = latents.cpu().numpy()
+        return drawn
+
+    def log_density(self, latents: np.ndarray) -> np.ndarray:
+        """Log p(z) under the prior of the model, in nats: (N, D) to (N,) float32."""
+        with torch.no_grad():
+            nats: Tensor = self._prior.log_prob(torch.from_numpy(latents).to(self._network.device))
+        density: np.ndarray = nats.cpu().numpy()
+        return density
+
+    def density_slope(self, latents: np.ndarray) -> np.ndarray:
+        """Gradient of log p(z) by the latent, in nats per latent unit: (N, D) to (N, D) float32."""
+        latent = torch.from_numpy(latents).to(self._network.device).requires_grad_()
+        (gradient,) = torch.autograd.grad(self._prior.log_prob(latent).sum(), latent)
         slope: np.ndarray = gradient.cpu().numpy()
         return slope
 

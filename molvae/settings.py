@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar, get_args, get_type_hints
 
+import numpy as np
+
 from molvae.errors import SettingsError, nearest
 
 Settings = TypeVar("Settings")
@@ -104,6 +106,19 @@ def temperature(value: Any) -> float:
         f"temperature is 0, or from 0.01 to 100, not {value!r}.",
     )
     return number
+
+
+def noise(value: Any) -> np.ndarray:
+    """Noise levels of latents, from 0 to 1: one number, or one a row."""
+    try:
+        levels = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError):
+        levels = np.array(np.nan, dtype=np.float32)
+    require(
+        levels.ndim < 2 and bool(((levels >= 0) & (levels <= 1)).all()),
+        f"noise is a number from 0 to 1, or one a row, not {value!r}.",
+    )
+    return levels
 
 
 def require(condition: bool, message: str) -> None:

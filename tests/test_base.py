@@ -28,7 +28,7 @@ def fine_tuned(run_folder: Path, output: Path | None, **settings: Any) -> molvae
 def test_what_is_known_is_kept(model: molvae.MolVAE) -> None:
     network = model.checkpoint.network
     ids = [PAD, BOS, EOS, NEW, *range(SPECIAL, network.config.vocabulary_size), NEW]
-    larger = grown(network, ids=ids, max_tokens=200, heads=[NEW, 0]).eval()
+    larger = grown(network, ids=ids, max_tokens=200, heads=[NEW, 0], knows_noise=True).eval()
     new_id = {old: new for new, old in enumerate(ids)}
     token_ids = torch.tensor([[3, 4, 5, 3], [4, 5, PAD, PAD]])
     moved = torch.tensor([[new_id[int(one)] for one in row] for row in token_ids])

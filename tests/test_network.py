@@ -12,6 +12,7 @@ from torch.distributions import Normal
 from molvae.corpus.vocabulary import BOS, EOS, PAD
 from molvae.errors import SettingsError
 from molvae.network.config import SIZES, NetworkConfig, sized
+from molvae.network.noise import Noise, noisy
 from molvae.network.objective import Loss, evaluate_loss, sequence_nats
 from molvae.network.vae import SequenceVAE
 
@@ -54,7 +55,7 @@ def test_rate_and_draw_are_counted_by_hand() -> None:
     with torch.no_grad():
         linear.bias.copy_(torch.cat([torch.ones(5), torch.full((5,), math.log(2))]))
     noise = torch.randn(3, 5)
-    loss = evaluate_loss(network, ids, lengths, torch.empty(3, 0), noise)
+    loss = evaluate_loss(network, ids, lengths, torch.empty(3, 0), Noise.plain(noise))
     # KL(N(1, 2^2) || N(0, 1)) = (4 + 1 - 1 - ln 4) / 2 a dimension; five dimensions.
     assert loss.rate.tolist() == pytest.approx([5 * (4 - math.log(4)) / 2] * 3)
     drawn = sequence_nats(network.generative(1 + 2 * noise, ids), ids, lengths)
@@ -65,6 +66,7 @@ def test_the_loss_is_a_mean_over_molecules_of_sums_in_nats() -> None:
     posterior = Normal(torch.zeros(2, 1), torch.ones(2, 1))
     loss = Loss(
         distortion=torch.tensor([10.0, 20.0]),
+        blurred=torch.zeros(2),
         exact=torch.tensor([True, False]),
         kl=torch.tensor([[1.0, 0.0], [2.0, 1.0]]),
         error=torch.tensor([[0.0, 0.0], [2.0, 2.0]]),
@@ -81,11 +83,11 @@ def test_property_error_skips_blanks() -> None:
     network = tiny(properties=2)
     ids, lengths = batch()
     blank = torch.full((3, 2), torch.nan)
-    loss = evaluate_loss(network, ids, lengths, blank, torch.zeros(3, 5))
+    loss = evaluate_loss(network, ids, lengths, blank, Noise.plain(torch.zeros(3, 5)))
     assert loss.property_error().tolist() == [0, 0, 0]
     values = blank.clone()
     values[1, 0] = network.predict(loss.posterior.mean)[1, 0].detach() + 2
-    loss = evaluate_loss(network, ids, lengths, values, torch.zeros(3, 5))
+    loss = evaluate_loss(network, ids, lengths, values, Noise.plain(torch.zeros(3, 5)))
     assert loss.property_error().tolist() == pytest.approx([0, 2, 0])  # half of two squared
     assert loss.property_error(torch.tensor([3.0, 1.0])).tolist() == pytest.approx([0, 6, 0])
     loss.total(1.0).backward()
@@ -99,11 +101,11 @@ def test_nothing_depends_on_batch_mates(layers: int) -> None:
     network = tiny(encoder_layers=layers, decoder_layers=layers)
     ids, lengths = batch()
     noise = torch.randn(3, 5)
-    together = evaluate_loss(network, ids, lengths, torch.empty(3, 0), noise)
+    together = evaluate_loss(network, ids, lengths, torch.empty(3, 0), Noise.plain(noise))
     for row, length in enumerate(lengths.tolist()):
         alone = evaluate_loss(
             network, ids[row : row + 1, :length], lengths[row : row + 1], torch.empty(1, 0),
-            noise[row : row + 1],
+            Noise.plain(noise[row : row + 1]),
         )  # fmt: skip
         torch.testing.assert_close(
             alone.posterior.mean[0], together.posterior.mean[row], atol=1e-6, rtol=0
@@ -151,12 +153,49 @@ def test_greedy_sampling_takes_the_likeliest_token_each_time() -> None:
     assert (logits.argmax(-1) == written)[before_end].all()
 
 
+def test_some_molecules_are_decoded_again_from_a_noisy_latent() -> None:
+    network = tiny(knows_noise=True)
+    ids, lengths = batch()
+    noise = Noise(
+        torch.randn(3, 5), torch.tensor([2, 0]), torch.randn(2, 5), torch.tensor([0.6, 1])
+    )
+    loss = evaluate_loss(network, ids, lengths, torch.empty(3, 0), noise)
+    latent = loss.posterior.mean + loss.posterior.stddev * noise.posterior
+    # 0.6 and 0.8 are the amplitudes of noise and latent; at a level of 1 there is noise alone.
+    again = torch.stack([0.8 * latent[2] + 0.6 * noise.latent[0], noise.latent[1]])
+    torch.testing.assert_close(noisy(latent[[2, 0]], noise.level, noise.latent), again)
+    logits = network.generative(again, ids[[2, 0]], noise.level)
+    expected = sequence_nats(logits, ids[[2, 0]], lengths[[2, 0]])
+    torch.testing.assert_close(loss.blurred[[2, 0]], expected)
+    assert loss.blurred[1] == 0
+    assert loss.total(0.0) == (loss.distortion + loss.blurred).mean()
+
+
+def test_what_is_all_noise_tells_the_decoder_nothing() -> None:
+    network = tiny(knows_noise=True)
+    ids, _ = batch()
+    level = torch.ones(3)
+    one, other = (network.generative(torch.randn(3, 5), ids, level) for _ in range(2))
+    torch.testing.assert_close(one, other)
+
+
+def test_noisy_latents_teach_the_encoder_nothing() -> None:
+    network = tiny(knows_noise=True)
+    ids, lengths = batch()
+    rows = torch.arange(3)
+    noise = Noise(torch.randn(3, 5), rows, torch.randn(3, 5), torch.full((3,), 0.5))
+    evaluate_loss(network, ids, lengths, torch.empty(3, 0), noise).blurred.sum().backward()
+    weight = network.encoder.to_posterior.weight
+    assert weight.grad is None or not weight.grad.any()
+    assert network.decoder.to_logits.weight.grad.abs().sum() > 0
+
+
 def test_every_tensor_is_made_where_the_network_is() -> None:
     with torch.device("meta"):
-        network = SequenceVAE(NetworkConfig(VOCABULARY, 12, properties=2))
+        network = SequenceVAE(NetworkConfig(VOCABULARY, 12, properties=2, knows_noise=True))
     ids, lengths = batch("meta")
     properties, noise = torch.empty(3, 2, device="meta"), torch.empty(3, 64, device="meta")
-    loss = evaluate_loss(network, ids, lengths, properties, noise)
+    loss = evaluate_loss(network, ids, lengths, properties, Noise.plain(noise))
     assert loss.total(1.0).device.type == "meta"
 
 
@@ -164,10 +203,10 @@ def test_a_step_on_every_device(device: str) -> None:
     network = tiny(properties=1).to(device)
     ids, lengths = batch(device)
     properties, noise = torch.zeros(3, 1, device=device), torch.zeros(3, 5, device=device)
-    loss = evaluate_loss(network, ids, lengths, properties, noise).total(1.0)
+    loss = evaluate_loss(network, ids, lengths, properties, Noise.plain(noise)).total(1.0)
     loss.backward()
     on_cpu = evaluate_loss(
-        tiny(properties=1), *batch(), torch.zeros(3, 1), torch.zeros(3, 5)
+        tiny(properties=1), *batch(), torch.zeros(3, 1), Noise.plain(torch.zeros(3, 5))
     ).total(1.0)
     assert loss.item() == pytest.approx(on_cpu.item(), rel=1e-4)
 

@@ -10,7 +10,6 @@ import numpy as np
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec, Encodings
 from molvae.health.reconstruction import aggregate_deviation
-from molvae.latent.generation import prior_block
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import paired
 
@@ -84,7 +83,7 @@ def measure_agreement(codec: Codec, drawn: np.ndarray, seed: int) -> Agreement:
     """
     return Agreement(
         held_out=_agreement(codec, drawn[:LATENTS], seed),
-        prior=_agreement(codec, prior_block(codec.latent_dim, seed, 0)[:LATENTS], seed),
+        prior=_agreement(codec, codec.draw(LATENTS, seed), seed),
     )
 
 

@@ -100,12 +100,6 @@ class Generation:
     tally: Tally = field(default_factory=Tally)
 
 
-def prior_block(latent_dim: int, seed: int, block: int) -> np.ndarray:
-    """A block of draws from N(0, I), (BLOCK, D) float32; (seed, block) alone decide."""
-    generator = np.random.default_rng([seed, block, 0])
-    return generator.standard_normal((BLOCK, latent_dim), dtype=np.float32)
-
-
 def draw(
     codec: Codec, *, temperature: float, seed: int, strings_at_once: Callable[[], int]
 ) -> Iterator[tuple[int, np.ndarray, Decoded]]:
@@ -116,8 +110,7 @@ def draw(
     first = 0
     while True:
         blocks_at_once = max(1, -(-strings_at_once() // BLOCK))
-        blocks = range(first, first + blocks_at_once)
-        latents = np.concatenate([prior_block(codec.latent_dim, seed, block) for block in blocks])
+        latents = codec.draw(blocks_at_once * BLOCK, seed, first)
         decoded = codec.decode(latents, temperature=temperature, seed=seed, first_block=first)
         for place, one in enumerate(decoded):
             yield first + place // BLOCK, latents[place], one

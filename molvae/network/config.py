@@ -28,6 +28,7 @@ class NetworkConfig:
         dropout: Share of the decoder's output units silenced in training.
         properties: Property heads, one a property.
         head_hidden: Units of the hidden layer that the heads share.
+        knows_noise: Whether the decoder is told how noisy its latent is.
     """
 
     vocabulary_size: int
@@ -41,6 +42,12 @@ class NetworkConfig:
     dropout: float = 0.0
     properties: int = 0
     head_hidden: int = 128
+    knows_noise: bool = False
+
+    @property
+    def told_dim(self) -> int:
+        """Numbers that the decoder is told of a latent: the latent, and how noisy it is."""
+        return self.latent_dim + self.knows_noise
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -49,7 +56,7 @@ class NetworkConfig:
                 require(0 <= value < 1, f"dropout is a share from 0 to below 1, not {value}.")
             elif field.name == "properties":
                 require(value >= 0, f"properties can't be {value}.")
-            else:
+            elif field.name != "knows_noise":
                 require(
                     1 <= value <= LARGEST, f"{field.name} is from 1 to {LARGEST:,}, not {value}."
                 )
@@ -69,7 +76,13 @@ SIZES: dict[str, dict[str, int]] = {
 
 
 def sized(
-    size: str, *, vocabulary_size: int, max_tokens: int, properties: int = 0, **chosen: Any
+    size: str,
+    *,
+    vocabulary_size: int,
+    max_tokens: int,
+    properties: int = 0,
+    knows_noise: bool = False,
+    **chosen: Any,
 ) -> NetworkConfig:
     """A config of a named size, with single numbers chosen over it.
 
@@ -82,5 +95,6 @@ def sized(
         "vocabulary_size": vocabulary_size,
         "max_tokens": max_tokens,
         "properties": properties,
+        "knows_noise": knows_noise,
     }
     return from_mapping(NetworkConfig, {**SIZES[size], **chosen, **fixed})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (the name that torch's own documentation uses)
 from torch import Tensor
 
 from molvae.network.vae import SequenceVAE
@@ -15,7 +16,12 @@ NEW = -1
 
 
 def grown(
-    network: SequenceVAE, *, ids: Sequence[int], max_tokens: int, heads: Sequence[int]
+    network: SequenceVAE,
+    *,
+    ids: Sequence[int],
+    max_tokens: int,
+    heads: Sequence[int],
+    knows_noise: bool,
 ) -> SequenceVAE:
     """A copy of a network in which rows for new symbols and heads have been added.
 
@@ -28,9 +34,14 @@ def grown(
         ids: The old id of each new id, `NEW` where there is none, (V,).
         max_tokens: The longest string that it shall write.
         heads: The old place of each head, `NEW` where there is none, (P,).
+        knows_noise: Whether its decoder shall be told of noise; one that was stays so.
     """
     config = replace(
-        network.config, vocabulary_size=len(ids), max_tokens=max_tokens, properties=len(heads)
+        network.config,
+        vocabulary_size=len(ids),
+        max_tokens=max_tokens,
+        properties=len(heads),
+        knows_noise=knows_noise or network.config.knows_noise,
     )
     larger = SequenceVAE(config).to(network.device)
     weights, old = larger.state_dict(), network.state_dict()
@@ -42,6 +53,9 @@ def grown(
     weight, bias = old[f"{written}.weight"], old[f"{written}.bias"]
     weights[f"{written}.weight"] = _rows(weight, ids, weight.mean(dim=0))
     weights[f"{written}.bias"] = _rows(bias, ids, bias.min())
+    if config.knows_noise and not network.config.knows_noise:
+        for name in ("decoder.to_state.weight", "decoder.gru.weight_ih_l0"):
+            weights[name] = F.pad(old[name], (0, 1))  # of the level it takes no notice yet
     last = "heads.2"
     if f"{last}.weight" in weights and f"{last}.weight" in old:
         for name in (f"{last}.weight", f"{last}.bias"):

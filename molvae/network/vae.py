@@ -10,6 +10,7 @@ from molvae.corpus.vocabulary import BOS, EOS, PAD
 from molvae.network.config import NetworkConfig
 from molvae.network.decoder import Decoder
 from molvae.network.encoder import Encoder
+from molvae.network.noise import kept
 
 
 class SequenceVAE(nn.Module):
@@ -63,19 +64,20 @@ class SequenceVAE(nn.Module):
         posterior: Normal = self.encoder(self.embedding(token_ids), lengths)
         return posterior
 
-    def generative(self, latent: Tensor, token_ids: Tensor) -> Tensor:
+    def generative(self, latent: Tensor, token_ids: Tensor, level: Tensor | None = None) -> Tensor:
         """Logits of p(x | z) for each token of the strings, and for their end.
 
         Args:
             latent: (B, D).
             token_ids: (B, T), padded on the right.
+            level: How noisy each latent is, from 0 to 1, (B,); by default not at all.
 
         Returns:
             (B, T + 1, V), fp32; place t is the distribution of token t given those before.
         """
         begin = torch.full_like(token_ids[:, :1], BOS)
         embedded = self.embedding(torch.cat([begin, token_ids], dim=1))
-        logits: Tensor = self.decoder(embedded, latent.to(self.dtype))[0]
+        logits: Tensor = self.decoder(embedded, self._told(latent, level))[0]
         return logits.float()
 
     def predict(self, latent: Tensor) -> Tensor:
@@ -86,7 +88,13 @@ class SequenceVAE(nn.Module):
         return values.float()
 
     @torch.no_grad()
-    def sample(self, latent: Tensor, temperature: float, uniforms: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        latent: Tensor,
+        temperature: float,
+        uniforms: Tensor | None = None,
+        level: Tensor | None = None,
+    ) -> Tensor:
         """Write a string for each latent, token by token.
 
         Args:
@@ -94,18 +102,19 @@ class SequenceVAE(nn.Module):
             temperature: What the logits are divided by; 0 takes the likeliest token.
             uniforms: Numbers in [0, 1) that decide the draws, (B, max_tokens + 1); not
                 looked at when the temperature is 0.
+            level: How noisy each latent is, from 0 to 1, (B,); by default not at all.
 
         Returns:
             Token ids, (B, T), each string closed by its end and padded behind it. One that
             isn't closed reached the longest length.
         """
-        latent = latent.to(self.dtype)
-        state = self.decoder.first_state(latent)
+        told = self._told(latent, level)
+        state = self.decoder.first_state(told)
         token = torch.full((len(latent), 1), BOS, device=latent.device)
         done = torch.zeros(len(latent), dtype=torch.bool, device=latent.device)
         written = []
         for place in range(self.config.max_tokens + 1):
-            logits, state = self.decoder(self.embedding(token), latent, state)
+            logits, state = self.decoder(self.embedding(token), told, state)
             logits = logits[:, 0].float()
             logits[:, [PAD, BOS]] = -torch.inf
             if temperature == 0 or uniforms is None:
@@ -119,6 +128,17 @@ class SequenceVAE(nn.Module):
                 break
             token = choice[:, None]
         return torch.stack(written, dim=1)
+
+    def _told(self, latent: Tensor, level: Tensor | None) -> Tensor:
+        """What the decoder is told of latents: (B, D) and (B,) to (B, K).
+
+        A noisy latent is shrunk to what it is expected to have been, 0 when nothing of it is left.
+        """
+        if not self.config.knows_noise:
+            return latent.to(self.dtype)
+        if level is None:
+            level = latent.new_zeros(len(latent))
+        return torch.cat([kept(level)[:, None] * latent, level[:, None]], dim=-1).to(self.dtype)
 
 
 def _draw(logits: Tensor, uniforms: Tensor) -> Tensor:

@@ -69,7 +69,12 @@ class Base:
         return {"learning_rate": LEARNING_RATE, "beta_warmup": 0.0, **beta, **given}
 
     def network(
-        self, vocabulary: Vocabulary, max_tokens: int, property_names: tuple[str, ...]
+        self,
+        vocabulary: Vocabulary,
+        max_tokens: int,
+        property_names: tuple[str, ...],
+        *,
+        knows_noise: bool,
     ) -> SequenceVAE:
         """The network with rows for the symbols and heads that are new."""
         old = self.checkpoint
@@ -80,6 +85,7 @@ class Base:
             ids=[*range(SPECIAL), *(known.get(one, NEW) for one in vocabulary.symbols)],
             max_tokens=max(max_tokens, old.network.config.max_tokens),
             heads=[heads.index(one) if one in heads else NEW for one in property_names],
+            knows_noise=knows_noise,
         )
 
     def dropped(self, property_names: tuple[str, ...]) -> list[str]:

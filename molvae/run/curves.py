@@ -43,7 +43,14 @@ def draw_curves(log: Path, target: Path) -> None:
 
 def _panels(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, str]]]:
     """What is drawn where: titles, and columns with their names; 4 of them."""
-    yield "training, nats per molecule", {"distortion": "distortion", "rate": "KL"}
+    yield (
+        "training, nats per molecule",
+        {
+            "distortion": "distortion",
+            "blurred": "distortion of noisy latents",
+            "rate": "KL",
+        },
+    )
     yield "held-out loss at the full beta, nats per molecule", {"held_out_loss": "loss"}
     heads = [name for name in table.columns if name.endswith(_HEAD)]
     yield (

@@ -22,7 +22,7 @@ from molvae.training.config import TrainingConfig
 DEFAULT_SIZE = "base"
 """Of a network, unless another is asked for."""
 
-_DERIVED = ("vocabulary_size", "max_tokens", "properties", "seed")
+_DERIVED = ("vocabulary_size", "max_tokens", "properties", "knows_noise", "seed")
 _SHAPE = [field.name for field in fields(NetworkConfig) if field.name not in _DERIVED]
 _TRAINING = [field.name for field in fields(TrainingConfig) if field.name not in _DERIVED]
 _STANDARD = [field.name for field in fields(Standard)]
@@ -111,13 +111,16 @@ class Request:
     def network(self, corpus: Corpus) -> SequenceVAE:
         """The network that training begins with."""
         longest = int(corpus.lengths(corpus.rows(TRAIN, VALID)).max())
+        knows_noise = self.training.noise_share > 0
         if self.base is not None:
-            return self.base.network(corpus.vocabulary, longest, corpus.property_names)
+            names = corpus.property_names
+            return self.base.network(corpus.vocabulary, longest, names, knows_noise=knows_noise)
         config = sized(
             self.size,
             vocabulary_size=len(corpus.vocabulary),
             max_tokens=longest,
             properties=len(corpus.property_names),
+            knows_noise=knows_noise,
             **self.shape,
         )
         return SequenceVAE(config)

@@ -22,6 +22,7 @@ from molvae.errors import OutputError
 from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.training import Training, spread
 from molvae.model import MolVAE
+from molvae.network.priors import StandardNormal
 from molvae.run.base import Base
 from molvae.run.course import Course
 from molvae.run.curves import draw_curves
@@ -39,6 +40,7 @@ def checkpoint_of(
     record = _record(preparation, course.config, outcome)
     return Checkpoint(
         network=course.network,
+        prior=StandardNormal(course.network.config.latent_dim),
         vocabulary=corpus.vocabulary,
         constraints=preparation.constraints,
         standard=preparation.standard,

@@ -34,6 +34,9 @@ class TrainingConfig:
             the decoder writes the clean string; drawn anew for each molecule, up to twice that.
         random_order: Share of the molecules that the encoder reads in a random order of the atoms,
             while the decoder writes the canonical one.
+        noise_share: Share of the molecules that are decoded a second time, from a latent with noise
+            in it, so that the decoder knows what is left to tell at any noise level; 0 for a
+            decoder that knows nothing of noise.
         property_weight: Weight of each property's error, a mean over the molecules that have a
             value; where these are fewer than one in a hundred, as if they were that many.
         labelled_share: Share of the drawn molecules that have a value of a property, at least:
@@ -60,6 +63,7 @@ class TrainingConfig:
     target_rate: float | None = None
     corruption: float = 0.0
     random_order: float = 0.0
+    noise_share: float = 0.3
     property_weight: float = 1.0
     labelled_share: float = 0.5
     weight_decay: float = 1e-4
@@ -86,6 +90,7 @@ class TrainingConfig:
         require(exact is None or rate is None, "Give one target, of reconstruction or of the rate.")
         require(0 <= self.corruption <= 0.5, "corruption is a share from 0 to 0.5.")
         require(0 <= self.random_order <= 1, "random_order is a share from 0 to 1.")
+        require(0 <= self.noise_share <= 1, "noise_share is a share from 0 to 1.")
         require(self.state_every >= 1, "state_every is 1 or more.")
         require(self.state_seconds >= 0, "state_seconds can't be below 0.")
         require(self.property_weight >= 0, "property_weight can't be below 0.")

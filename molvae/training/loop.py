@@ -93,12 +93,15 @@ class _Running:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(4, device=device)
+        self.sums = torch.zeros(5, device=device)
         self.molecules = 0
 
     def add(self, loss: Loss, share: float, molecules: int) -> None:
         """Add a step: the share of its molecules that this process has, and all of them."""
-        parts = (loss.distortion, loss.rate, loss.property_error(), loss.exact.float())
+        parts = (
+            *(loss.distortion, loss.rate, loss.property_error(), loss.exact.float()),
+            loss.blurred,
+        )
         self.sums += share * molecules * torch.stack([part.detach().mean() for part in parts])
         self.molecules += molecules
 
@@ -136,7 +139,9 @@ class _Run:
         if state is not None and precision == "auto":  # measured anew it might come out otherwise
             precision = state.facts["outcome"]["precision"]
         self.weights = MasterWeights(network, choose(precision, network.device))
-        self.forward = Forward(self.weights.working, team, averaging=True)
+        self.forward = Forward(
+            self.weights.working, team, averaging=True, noise_share=config.noise_share
+        )
         self.property_weight = self._property_weight(training)
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -236,6 +241,7 @@ class _Run:
                 rate=means[1],
                 property_error=means[2],
                 exact=means[3],
+                blurred=means[4] / self.config.noise_share if self.config.noise_share else None,
                 beta=outcome.beta,
                 learning_rate=self.schedule.learning_rate(step),
                 held_out_loss=held_out_loss,
@@ -278,7 +284,7 @@ class _Run:
     def _look_at(self, held_out: Batches) -> Look:
         working, config = self.weights.working, self.config
         self.network.eval(), working.eval()
-        forward = Forward(working, self.team, averaging=False)
+        forward = Forward(working, self.team, averaging=False, noise_share=config.noise_share)
         weight = self._property_weight(held_out)
         look = look_at(held_out, forward, self.team, config.beta, weight, config.seed)
         self.network.train(), working.train()

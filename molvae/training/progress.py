@@ -21,6 +21,7 @@ class Progress:
         rate: Nats per molecule, likewise.
         property_error: Likewise, over all molecules, each value counting once; see `Loss`.
         exact: Share of the training molecules that greedy decoding gives back, likewise.
+        blurred: Distortion given noisy latents, likewise; None without any.
         beta: Of this step.
         learning_rate: Of this step.
         held_out_loss: The objective on the held-out molecules at the full beta; None without
@@ -37,6 +38,7 @@ class Progress:
     rate: float
     property_error: float
     exact: float
+    blurred: float | None
     beta: float
     learning_rate: float
     held_out_loss: float | None
