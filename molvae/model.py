@@ -26,7 +26,7 @@ from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
 from molvae.health.training import Training
-from molvae.latent.generation import BATCH, Generation, Wanted, generate
+from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around, generate
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 
@@ -127,7 +127,9 @@ class MolVAE:
         self,
         count: int,
         *,
+        like: Source | None = None,
         temperature: float = 1.0,
+        noise: float | None = None,
         seed: int = 0,
         valid: bool = True,
         strict: bool = True,
@@ -138,7 +140,10 @@ class MolVAE:
         batch_size: int = BATCH,
         on_taken: Callable[[], object] = lambda: None,
     ) -> Generation:
-        """Draw molecules from the prior; see `molvae.latent.generation.generate`."""
+        """Draw molecules; see `molvae.latent.generation.generate`.
+
+        They come from the prior, or from around the molecules of ``like``.
+        """
         names: list[str] = []
         if reference is not None:
             table = as_table(reference, workers=self.workers)
@@ -151,7 +156,9 @@ class MolVAE:
             count,
             self.checkpoint.known,
             wanted,
+            source=None if like is None else self._around(like),
             temperature=temperature,
+            noise=noise,
             seed=seed,
             reference=names,
             batch_size=batch_size,
@@ -329,6 +336,20 @@ class MolVAE:
             training_fit=None if fit is None else TrainingFit(**fit),
             seed=seed,
         )
+
+    def _around(self, like: Source) -> Latents:
+        """The latents around molecules.
+
+        Raises:
+            TableError: When the model can't encode any of them.
+        """
+        encodings = self.encode(like)
+        usable = encodings.usable
+        if not usable.any():
+            raise TableError(
+                f"None of the molecules to be like can be used: {encodings.reasons[0]}."
+            )
+        return around(encodings.mean[usable], encodings.deviation[usable])
 
     def _encoded(
         self, source: Source, column: str | None, flat: bool, rows: int

@@ -11,24 +11,22 @@ bare loop of `selfies.encoder` in one process over 20,000 of the same molecules,
 after; the ratio is of molecules a second. Then a second start is timed: the whole command
 `molvae train` for one step, from the start of the process to its end. Use an idle machine.
 
-`memory` does the same with 0.1, 1 and 10 million distinct molecules: those of the training set with
-a chain of so many atoms in front as make them new. Told is the most memory of the main process and
-of all processes together, and by how much the first grows.
+`memory` does the same with 0.1, 1 and 10 million distinct molecules: windows of 14 SELFIES symbols
+of the training set with a chain of so many atoms in front as make them new. They are small, which
+only saves time. Told is the most memory of the main process and of all processes together, and by
+how much the first grows.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pandas as pd
@@ -36,14 +34,21 @@ import selfies
 
 from molvae import files
 from molvae.corpus.cache import VARIABLE
-from molvae.parallel import available_cores
+from molvae.parallel import available_cores, ordered
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 TRAIN = DATA / "full" / "moses_train.csv.gz"
 BARE = 20_000
 SIZES = (100_000, 1_000_000, 10_000_000)
-CHAINS = ("", "C", "O", "N", "F", "Cl", "Br", "S", "CC", "OC", "NC", "CO", "CN")
+CHAINS = (
+    *("", "C", "O", "N", "F", "Cl", "Br", "S", "CC", "OC", "NC", "CO", "CN", "SC", "CS"),
+    *("FC", "ClC", "BrC", "CCC", "OCC", "NCC", "COC", "CNC", "CCO", "CCN"),
+)
 """What is put in front of a molecule's SMILES: an atom that is bound to its first one."""
+WINDOW, STRIDE = 14, 3
+"""Symbols of a small molecule, and from the beginning of one to that of the next."""
+CUT = 500_000
+"""Molecules of the training set that are cut into small ones."""
 
 PREPARE = """
 import json, resource, sys, time
@@ -113,9 +118,10 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
     peaks = []
     print(f"{'rows':>12} {'kept':>12} {'merged':>9} {'rejected':>9} {'seconds':>8} "
           f"{'main process':>13} {'all processes':>14}")  # fmt: skip
+    small = pieces()
     for size in sizes:
         table = place / "many.csv"
-        write(table, size)
+        write(table, size, small)
         told = prepared(table, workers, place)
         peaks.append(told["peak"])
         print(
@@ -127,20 +133,28 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
     print(f"the main process grew by {(peaks[-1] - peaks[0]) / 2**20:.0f} MB")
 
 
-def write(table: Path, size: int) -> None:
+def write(table: Path, size: int, small: list[str]) -> None:
     """Write a table of so many molecules, nearly all of them distinct."""
+    every = (front + one for front in CHAINS for one in small)
     with files.atomic_path(table) as temporary, temporary.open("w") as stream:
         stream.write("smiles\n")
-        stream.writelines(f"{one}\n" for one in islice(molecules(), size))
+        stream.writelines(f"{one}\n" for one in islice(every, size))
 
 
-def molecules() -> Iterator[str]:
-    """The training set, then the same with each of the chains in front."""
-    for chain in CHAINS:
-        with gzip.open(TRAIN, "rt") as stream:
-            rows = csv.reader(stream)
-            next(rows)
-            yield from (chain + row[0] for row in rows)
+def pieces() -> list[str]:
+    """Distinct small molecules, cut out of those of the training set."""
+    smiles = pd.read_csv(TRAIN, nrows=CUT)["smiles"].tolist()
+    return list(dict.fromkeys(chain.from_iterable(ordered(cut, smiles))))
+
+
+def cut(smiles: list[str]) -> list[list[str]]:
+    """The small molecules in each of a chunk of molecules."""
+    found = []
+    for one in smiles:
+        symbols = list(selfies.split_selfies(selfies.encoder(one)))
+        starts = range(0, len(symbols) - WINDOW + 1, STRIDE)
+        found.append([selfies.decoder("".join(symbols[at : at + WINDOW])) for at in starts])
+    return found
 
 
 def prepared(table: Path, workers: int, place: Path) -> dict[str, float]:

@@ -129,7 +129,9 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 def measure_balance(model: molvae.MolVAE, folder: Path) -> dict[str, float]:
     """What held-out molecules show, and what N(0, I) generates."""
     report = model.record["report"]
-    stream = draw(model.codec, temperature=1.0, seed=0, strings_at_once=lambda: SAMPLES)
+    stream = draw(
+        model.codec, model.codec.draw, temperature=1.0, seed=0, strings_at_once=lambda: SAMPLES
+    )
     drawn = [decoded.smiles for _, _, decoded in islice(stream, SAMPLES)]
     return {
         "beta at the end": model.record["outcome"]["beta"],

@@ -23,6 +23,17 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Of the decoder: 0 takes the likeliest token each time.",
 )
 @click.option(
+    "--noise",
+    type=click.FloatRange(0, 1),
+    help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
+    "[default: 0.5]",
+)
+@click.option(
+    "--like",
+    metavar="FILE",
+    help="Draw around these molecules, not from the prior; the more --noise, the less like them.",
+)
+@click.option(
     "--reference",
     metavar="FILE",
     help="Molecules that aren't novel either; the nearest is named in each row.",
@@ -48,6 +59,8 @@ def generate(
     model_path: str,
     count: int,
     temperature: float,
+    noise: float | None,
+    like: str | None,
     reference: str | None,
     filters: tuple[str, ...],
     keep_known: bool,
@@ -61,7 +74,7 @@ def generate(
     device: str,
     workers: int | None,
 ) -> None:
-    """Novel, valid, unique molecules from the prior.
+    """Novel, valid, unique molecules from the prior, or like those of a file.
 
     What is invalid, known from training, drawn before, or not strict (SELFIES had to repair
     the string) is drawn again; the shares are told. The same seed gives the same file.
@@ -69,6 +82,7 @@ def generate(
     \b
     Example:
       molvae generate -m runs/mine -n 1000 --seed 7 --filter moses -o molecules.csv
+      molvae generate -m runs/mine -n 100 --like actives.csv --noise 0.6 -o ideas.csv
     """
     if raw and filters:
         raise click.UsageError("--raw keeps all that is drawn; a --filter would refuse some.")
@@ -82,7 +96,9 @@ def generate(
     with display.bar(count, "molecules", "generate") as bar:
         found = model.generate(
             count,
+            like=like,
             temperature=temperature,
+            noise=noise,
             seed=seed,
             valid=not raw,
             strict=not (raw or keep_repaired),

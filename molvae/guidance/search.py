@@ -212,7 +212,8 @@ def _strategy(
 def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarray, list[float]]:
     """Draws from the prior, decoded greedily, and their scores: (N, D) and N."""
     wanted = max(1, round(SCOUTS * evaluations.left))
-    stream = islice(draw(codec, temperature=0.0, seed=seed, strings_at_once=lambda: 1), 50 * wanted)
+    drawing = draw(codec, codec.draw, temperature=0.0, seed=seed, strings_at_once=lambda: 1)
+    stream = islice(drawing, 50 * wanted)
     drawn = ((latent, one) for _, latent, one in stream if one.smiles and one.strict)
     pairs = list(islice(drawn, wanted))
     if not pairs:

@@ -103,7 +103,7 @@ class GradientAscent:
     def __init__(self, codec: Codec, objective: Objective, starts: np.ndarray, seed: int) -> None:
         self._codec, self._objective = codec, objective
         self._latents, self._age = starts.astype(np.float32), 0
-        self._generator = np.random.default_rng(seed)
+        self._seed, self._restarts = seed, 0
 
     def ask(self) -> list[Decoded]:
         """The next point of each ascent, decoded greedily."""
@@ -115,8 +115,9 @@ class GradientAscent:
     def tell(self, scores: Sequence[float]) -> None:
         """Start anew after the last step; the scores themselves aren't used."""
         if self._age > self.STEPS:
-            self._age = 0
-            self._latents = self._generator.standard_normal(self._latents.shape, dtype=np.float32)
+            self._age, self._restarts = 0, self._restarts + 1
+            seed = (self._seed + self._restarts) % 2**32
+            self._latents = self._codec.draw(len(self._latents), seed)
 
     def _stepped(self, latents: np.ndarray) -> np.ndarray:
         slope = self._codec.slope(latents, self._objective.name) * self._sign(latents)

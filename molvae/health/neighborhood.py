@@ -35,7 +35,7 @@ class Agreement:
     Attributes:
         held_out: Share of the pairs of decodes that are the same molecule, for draws of
             held-out posteriors.
-        prior: Likewise for draws of N(0, I).
+        prior: Likewise for draws of the prior.
     """
 
     held_out: float

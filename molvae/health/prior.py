@@ -1,4 +1,4 @@
-"""What N(0, I) generates, and how it differs from held-out molecules."""
+"""What the prior generates, and how it differs from held-out molecules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import compute_many
 from molvae.codec import Codec
-from molvae.latent.generation import draw
+from molvae.latent.generation import draw, usual_noise
 from molvae.metrics.basic import novelty, uniqueness, validity
 
 SHIFTED = ("aromatic_rings", "aliphatic_rings", "heavy_atoms", "logp")
@@ -23,10 +23,11 @@ COMPARED = 1000
 
 @dataclass(frozen=True)
 class PriorSample:
-    """What N(0, I) gives at temperature 1 before anything is refused.
+    """What the prior gives at temperature 1 and the usual noise, before anything is refused.
 
     Attributes:
         strings: Strings drawn.
+        noise: Of their latents.
         strict_share: Share of the strings that needed no repair by SELFIES.
         validity: Share of the strings that hold a molecule.
         uniqueness: Distinct molecules among the valid.
@@ -34,6 +35,7 @@ class PriorSample:
     """
 
     strings: int
+    noise: float
     strict_share: float
     validity: float
     uniqueness: float
@@ -59,11 +61,15 @@ def measure_prior(
     codec: Codec, known: KnownMolecules, strings: int, seed: int
 ) -> tuple[PriorSample, list[str]]:
     """Draw strings from the prior: what they are like, and the molecules of the valid ones."""
-    stream = draw(codec, temperature=1.0, seed=seed, strings_at_once=lambda: strings)
+    noise = usual_noise(codec)
+    stream = draw(
+        codec, codec.draw, temperature=1.0, noise=noise, seed=seed, strings_at_once=lambda: strings
+    )
     drawn = [one for _, _, one in islice(stream, strings)]
     smiles = [one.smiles for one in drawn]
     sample = PriorSample(
         strings=strings,
+        noise=noise,
         strict_share=sum(one.strict for one in drawn) / strings,
         validity=validity(smiles),
         uniqueness=uniqueness(smiles),

@@ -36,7 +36,7 @@ class Report:
 
     Attributes:
         reconstruction: Of held-out molecules.
-        prior: What N(0, I) generates.
+        prior: What the prior generates.
         heads: How well they predict.
         training: Of training molecules, to compare; None when there were none to look at.
         aggregate: How far the latents lie from the prior.

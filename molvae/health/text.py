@@ -140,7 +140,7 @@ def _falloff(report: Values) -> list[str]:
 
 def _prior(prior: Values) -> list[str]:
     return [
-        f"on {prior['strings']:,} strings from the prior at temperature 1",
+        f"on {prior['strings']:,} strings from the prior at temperature 1{_noise(prior)}",
         f"  strict {prior['strict_share']:.1%}, valid {prior['validity']:.1%}, "
         f"unique {prior['uniqueness']:.1%}, novel {prior['novelty']:.1%}",
     ]
@@ -159,3 +159,8 @@ def _shifts(report: Values) -> list[str]:
 
 def _line(name: str, value: str) -> str:
     return f"  {name:<{NAME - 2}}{value}"
+
+
+def _noise(prior: Values) -> str:
+    """What is told of the noise of its latents; reports made before there was any have none."""
+    return f" and noise {prior['noise']:g}" if prior.get("noise") else ""

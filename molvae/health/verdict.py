@@ -133,13 +133,13 @@ def undertrained(report: Report, training: Training) -> list[str]:
 
 
 def prior_misses(report: Report) -> list[str]:
-    """Signs that N(0, I) isn't where the molecules are, however good their latents may be."""
+    """Signs that the prior isn't where the molecules are, however good their latents may be."""
     signs = []
     if report.prior.strict_share < LIMITS.low_strict:
         signs.append(f"{report.prior.strict_share:.0%} of its strings needed no repair")
     aggregate = report.aggregate
     if signs and aggregate is not None and aggregate.kl - aggregate.floor > LIMITS.high_mismatch:
-        signs.append(f"the latents lie {aggregate.kl:.1f} nats from it")
+        signs.append(f"the latents lie {aggregate.kl:.1f} nats from N(0, I)")
     return signs
 
 

@@ -1,4 +1,4 @@
-"""Molecules from the prior, taken or refused one by one in a fixed order."""
+"""Molecules from the prior, or around others, taken or refused one by one in a fixed order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ BATCH = 4096
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
 
-_PROVENANCE = ("novel", "strict", "temperature", "block", "seed")
+NOISE = 0.5
+"""Of the latents of `generate`: the prior gives the outline of a molecule, the decoder the rest."""
+
+_PROVENANCE = ("novel", "strict", "temperature", "noise", "block", "seed")
+
+_AROUND = 3
+"""What tells the random numbers of `around` from those of the codec under the same seed."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +106,58 @@ class Generation:
     tally: Tally = field(default_factory=Tally)
 
 
+Latents = Callable[[int, int, int], np.ndarray]
+"""Gives latents, (N, D): how many, the seed, and the number of the first block of them.
+
+Such is `molvae.codec.Codec.draw`, which draws from the prior.
+"""
+
+
+def around(means: np.ndarray, deviations: np.ndarray) -> Latents:
+    """A source of draws from the posteriors of given molecules, each as likely as another.
+
+    Args:
+        means: (M, D).
+        deviations: (M, D).
+    """
+
+    def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
+        parts = []
+        for block in range(first_block, first_block + -(-count // BLOCK)):
+            random = np.random.default_rng([seed, block, _AROUND])
+            rows = random.integers(len(means), size=BLOCK)
+            noise = random.standard_normal((BLOCK, means.shape[1]), dtype=np.float32)
+            parts.append(means[rows] + deviations[rows] * noise)
+        return np.concatenate(parts)[:count]
+
+    return drawn
+
+
+def usual_noise(codec: Codec) -> float:
+    """The noise of generated molecules: none where the decoder doesn't know what to make of it."""
+    return NOISE if codec.knows_noise else 0.0
+
+
 def draw(
-    codec: Codec, *, temperature: float, seed: int, strings_at_once: Callable[[], int]
+    codec: Codec,
+    source: Latents,
+    *,
+    temperature: float,
+    noise: float = 0.0,
+    seed: int,
+    strings_at_once: Callable[[], int],
 ) -> Iterator[tuple[int, np.ndarray, Decoded]]:
-    """Draw from the prior without end: the block, the latent and what was decoded from it.
+    """Draw latents without end: the block, the latent and what was decoded from it.
 
     What is drawn doesn't depend on how many are drawn at once, which only schedules.
     """
     first = 0
     while True:
         blocks_at_once = max(1, -(-strings_at_once() // BLOCK))
-        latents = codec.draw(blocks_at_once * BLOCK, seed, first)
-        decoded = codec.decode(latents, temperature=temperature, seed=seed, first_block=first)
+        latents = source(blocks_at_once * BLOCK, seed, first)
+        decoded = codec.decode(
+            latents, temperature=temperature, noise=noise, seed=seed, first_block=first
+        )
         for place, one in enumerate(decoded):
             yield first + place // BLOCK, latents[place], one
         first += blocks_at_once
@@ -123,13 +169,15 @@ def generate(
     known: KnownMolecules,
     wanted: Wanted,
     *,
+    source: Latents | None = None,
     temperature: float = 1.0,
+    noise: float | None = None,
     seed: int = 0,
     reference: Sequence[str] = (),
     batch_size: int = BATCH,
     on_taken: Callable[[], object] = lambda: None,
 ) -> Generation:
-    """Draw molecules from the prior until enough are taken.
+    """Draw molecules, from the prior or around others, until enough are taken.
 
     Stops with fewer when too few strings are acceptable: after ten thousand draws and
     twenty more for each molecule asked for.
@@ -139,7 +187,10 @@ def generate(
         count: Molecules asked for.
         known: The training molecules.
         wanted: Which are taken.
+        source: Where latents come from; by default the prior.
         temperature: Of the decoder; 0 takes the likeliest token each time.
+        noise: How noisy the latents are made before they are decoded, from 0 to 1; see
+            `molvae.codec.NetworkCodec.decode`. By default `usual_noise` of the codec.
         seed: Of everything drawn.
         reference: Canonical SMILES that aren't novel either; the nearest is named.
         batch_size: Strings drawn at a time, at most; it doesn't change the result.
@@ -147,13 +198,16 @@ def generate(
     """
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
     temperature, seed = checks.temperature(temperature), checks.seed(seed)
+    noise = usual_noise(codec) if noise is None else float(checks.noise(noise))
     known = known | KnownMolecules.of(reference)
     tally, taken = Tally(), set[str]()
     rows: list[dict[str, Any]] = []
     latents: list[np.ndarray] = []
     stream = draw(
         codec,
+        source or codec.draw,
         temperature=temperature,
+        noise=noise,
         seed=seed,
         strings_at_once=lambda: min(batch_size, 2 * (count - tally.taken)),
     )
@@ -163,7 +217,8 @@ def generate(
         setattr(tally, refusal, getattr(tally, refusal) + 1)
         if refusal == "taken":
             taken.add(decoded.smiles)
-            rows.append(_row(decoded, known, temperature, block, seed))
+            drawn = {"temperature": temperature, "noise": noise, "block": block, "seed": seed}
+            rows.append({**_row(decoded, known), **drawn})
             latents.append(latent)
             on_taken()
         # Asked here, not before the next string: drawing that could cost a whole block.
@@ -197,16 +252,11 @@ def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMole
     return "taken"
 
 
-def _row(
-    decoded: Decoded, known: KnownMolecules, temperature: float, block: int, seed: int
-) -> dict[str, Any]:
+def _row(decoded: Decoded, known: KnownMolecules) -> dict[str, Any]:
     there = bool(decoded.smiles)
     return {
         "smiles": decoded.smiles,
         **(compute(parse(decoded.smiles)) if there else {}),
         "novel": there and decoded.smiles not in known,
         "strict": decoded.strict,
-        "temperature": temperature,
-        "block": block,
-        "seed": seed,
     }

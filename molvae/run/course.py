@@ -26,6 +26,8 @@ from molvae.training import state as states
 from molvae.training.config import TrainingConfig
 from molvae.training.heads import ROWS, HeadsFit, refit
 from molvae.training.loop import fit
+from molvae.training.posteriors import posteriors_of
+from molvae.training.priors import FittedPriors, fit_priors
 from molvae.training.progress import Outcome
 from molvae.training.state import State, prefixed
 from molvae.training.team import Team, launch
@@ -34,7 +36,7 @@ _GRACE = 5.0
 """Seconds that other processes leave to the first one to tell of an error that all have."""
 
 _ENCODED = 512
-"""Molecules encoded at a time when the heads are fitted anew."""
+"""Molecules encoded at a time when heads and prior are fitted to them."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,19 @@ class Course:
         training, held_out = (self._labelled(split) for split in (TRAIN, VALID))
         judges = held_out if held_out.molecules else None
         return refit(self.network, training, judges, self.config.seed)
+
+    def fit_prior(self) -> FittedPriors:
+        """Fit a prior to the latents of the trained network; see `molvae.training.priors`."""
+        training, held_out = (self._some(split) for split in (TRAIN, VALID))
+        judges = posteriors_of(self.network, held_out) if held_out.molecules else None
+        known = posteriors_of(self.network, training)
+        return fit_priors(known, judges, self.config.seed)
+
+    def _some(self, split: int) -> Batches:
+        """The molecules of a split, `ROWS` at most, in batches."""
+        rows = self.corpus.rows(split)
+        chosen = np.random.default_rng(self.config.seed).permutation(rows)[:ROWS]
+        return Batches(self.corpus, np.sort(chosen), _ENCODED, self.config.seed)
 
     def _labelled(self, split: int) -> Batches:
         """The molecules of a split that have a value, `ROWS` at most, in batches."""

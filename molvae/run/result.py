@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,17 @@ def checkpoint_of(
         known=known,
         record=record if base is None else {**record, "base": base.facts()},
     )
+
+
+def completed(model: MolVAE, course: Course) -> MolVAE:
+    """The model with all that is fitted to its latents when its weights have come to rest."""
+    heads, priors = course.refit_heads(), course.fit_prior()
+    record: dict[str, Any] = {"priors": [asdict(fit) for fit in priors.fits]}
+    if heads is not None:
+        record["heads"] = asdict(heads)
+    old = model.checkpoint
+    checkpoint = replace(old, prior=priors.best, record={**old.record, **record})
+    return MolVAE(checkpoint, workers=model.workers)
 
 
 def put_report(model: MolVAE, corpus: Corpus, seed: int) -> None:

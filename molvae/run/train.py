@@ -27,7 +27,7 @@ from molvae.run.base import Base
 from molvae.run.course import Course
 from molvae.run.folder import RunFolder
 from molvae.run.request import PREPARING, Request
-from molvae.run.result import checkpoint_of, draw, put_report, write, write_tables
+from molvae.run.result import checkpoint_of, completed, draw, put_report, write, write_tables
 from molvae.training.team import Team
 
 
@@ -209,9 +209,8 @@ def _train(
             draw(folder, show)
             show(f"{_ENDINGS[ending]} The model is in {folder.path / FILE_NAME}.")
         if ending != "interrupted":
-            fitted = course.refit_heads()
-            if fitted is not None:
-                model.checkpoint.record["heads"] = asdict(fitted)
+            show("Fitting a prior to the latents of the training molecules ...")
+            model = completed(model, course)
             if call["report"] and first:
                 put_report(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:

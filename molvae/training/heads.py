@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from molvae.corpus.batches import Batches
 from molvae.network.vae import SequenceVAE
-from molvae.training.forward import generator, moved
+from molvae.training.forward import generator
 from molvae.training.loop import SCARCEST
+from molvae.training.posteriors import Posteriors, posteriors_of
 
 ROWS = 100_000
 """No more labelled molecules are encoded, so that a fit costs less than a short training."""
@@ -64,28 +65,6 @@ class HeadsFit:
     best_step: int
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """Posteriors of molecules and what is known of them.
-
-    Attributes:
-        mean: (N, D).
-        deviation: (N, D).
-        values: In standard units, NaN for no value, (N, P).
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    values: Tensor
-
-    def __len__(self) -> int:
-        return len(self.mean)
-
-    def counts(self) -> Tensor:
-        """Values of each property, (P,)."""
-        return (~self.values.isnan()).sum(dim=0)
-
-
 def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, seed: int) -> HeadsFit:
     """Fit the heads of a trained network in place, all other weights at rest.
 
@@ -103,8 +82,8 @@ def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, see
     """
     heads = network.heads
     assert heads is not None
-    known = _encoded(network, training)
-    judge = _Judge(network, None if held_out is None else _encoded(network, held_out))
+    known = posteriors_of(network, training)
+    judge = _Judge(network, None if held_out is None else posteriors_of(network, held_out))
     size = min(LARGEST_BATCH, -(-len(known) // 10))
     epochs = EPOCHS if judge.judges else EPOCHS_UNJUDGED
     steps = min(STEPS, epochs * -(-len(known) // size))
@@ -113,8 +92,7 @@ def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, see
     taken = 0
     for epoch in range(epochs):
         order = torch.randperm(len(known), generator=generator(seed, _ORDER, epoch))
-        noise = torch.randn(known.mean.shape, generator=generator(seed, _NOISE, epoch))
-        latents = known.mean + known.deviation * noise.to(known.mean)
+        latents = known.draw(generator(seed, _NOISE, epoch))
         for rows in torch.split(order.to(network.device), size):
             if taken == steps:
                 break
@@ -140,7 +118,7 @@ class _Judge:
         held_out: The molecules, if there are any.
     """
 
-    def __init__(self, network: SequenceVAE, held_out: _Labelled | None) -> None:
+    def __init__(self, network: SequenceVAE, held_out: Posteriors | None) -> None:
         assert network.heads is not None
         self._heads: nn.Module = network.heads
         self._held_out = held_out
@@ -179,20 +157,6 @@ class _Judge:
         error = self._heads(self._held_out.mean) - self._held_out.values
         means: Tensor = error.double().square().nanmean(dim=0)
         return means[self._judged]
-
-
-@torch.no_grad()
-def _encoded(network: SequenceVAE, batches: Batches) -> _Labelled:
-    """The posteriors of molecules, batch after batch, on the network's device."""
-    parts = []
-    for batch in batches.epoch(0):
-        arrays = (batch.token_ids, batch.lengths, batch.properties)
-        token_ids, lengths, values = [
-            moved(torch.from_numpy(array), network.device) for array in arrays
-        ]
-        posterior = network.inference(token_ids, lengths)
-        parts.append((posterior.mean, posterior.stddev, values))
-    return _Labelled(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def _share(step: int, steps: int) -> float:
