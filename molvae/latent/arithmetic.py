@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,14 +75,17 @@ def weighted(terms: Terms) -> list[tuple[str, float]]:
     Raises:
         SettingsError: For a weight that is no number, or SMILES with and without weights together.
     """
-    given = list(terms.items() if isinstance(terms, Mapping) else [terms] if isinstance(terms, str)
-                 else terms)  # fmt: skip
+    if isinstance(terms, str):
+        return [(terms, 1.0)]
+    given: list[Any] = list(terms.items() if isinstance(terms, Mapping) else terms)
     if all(isinstance(one, str) for one in given):
-        return [(str(one), 1 / len(given)) for one in given]
+        return [(one, 1 / len(given)) for one in given]
+    if any(isinstance(one, str) for one in given):
+        raise SettingsError("Some terms have a weight and some have none. Give each one.")
     try:
         pairs = [(str(smiles), float(weight)) for smiles, weight in given]
     except (TypeError, ValueError):
-        raise SettingsError("Terms are SMILES with a weight each, or SMILES alone.") from None
+        raise SettingsError("A term is a SMILES, or a SMILES and its weight.") from None
     for smiles, weight in pairs:
         checks.require(math.isfinite(weight), f"The weight of {smiles} is no number: {weight}.")
     return pairs

@@ -63,6 +63,7 @@ def dense(codec: Codec, starts: np.ndarray, ends: np.ndarray, count: int) -> np.
     is nowhere less dense than its ends, so it stays as it is.
     """
     arcs = slerp(starts, ends, np.linspace(0, 1, BEADS))
+    arcs[:, 0], arcs[:, -1] = starts, ends
     return evenly(relaxed(codec, arcs), count)
 
 
@@ -113,7 +114,7 @@ def evenly(chains: np.ndarray, count: int) -> np.ndarray:
     left, right = (
         np.take_along_axis(chains, places[:, :, None], axis=1) for places in (before, before + 1)
     )
-    points = ((1 - share) * left + share * right).astype(chains.dtype)
+    points: np.ndarray = ((1 - share) * left + share * right).astype(chains.dtype)
     points[:, [0, -1]] = chains[:, [0, -1]]
     return points
 
@@ -135,7 +136,8 @@ def _longest(bands: np.ndarray, push: np.ndarray) -> np.ndarray:
     """The rate at which the point pushed most moves as far as its neighbours are away, (B,)."""
     apart = np.linalg.norm(np.diff(bands, axis=1), axis=-1).mean(axis=1)
     most = np.linalg.norm(push, axis=-1).max(axis=1)
-    return np.divide(apart, most, out=np.zeros(len(bands)), where=most > 0)
+    rate: np.ndarray = np.divide(apart, most, out=np.zeros(len(bands)), where=most > 0)
+    return rate
 
 
 def _lacking(deficits: np.ndarray) -> np.ndarray:
@@ -151,7 +153,8 @@ def _lacking(deficits: np.ndarray) -> np.ndarray:
 def _log_density(codec: Codec, points: np.ndarray) -> np.ndarray:
     """Log p(z) of points, (B, S, D) to (B, S), in nats; where it isn't a number, none at all."""
     density = codec.log_density(_rows(points)).astype(np.float64).reshape(points.shape[:2])
-    return np.nan_to_num(density, nan=-_ENDLESS, posinf=_ENDLESS, neginf=-_ENDLESS)
+    finite: np.ndarray = np.nan_to_num(density, nan=-_ENDLESS, posinf=_ENDLESS, neginf=-_ENDLESS)
+    return finite
 
 
 def _rows(points: np.ndarray) -> np.ndarray:
