@@ -69,7 +69,7 @@ def placed(smiles: Sequence[str], start: str, end: str, count: int) -> list[int]
         Their places, never falling.
 
     >>> placed(["CCCCCO", "CCCCCO", "CCCCO", "CCCO", "CCO"], "CCCCCO", "CO", 1)
-    [3]
+    [4]
     """
     if not smiles:
         return []
