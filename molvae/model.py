@@ -26,6 +26,7 @@ from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
 from molvae.health.training import Training
+from molvae.latent.arithmetic import NOISE, Combination, Terms, combine
 from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around, generate
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
@@ -171,12 +172,55 @@ class MolVAE:
         *,
         steps: int = 9,
         path: str = "slerp",
+        spacing: str = "latent",
         flat: bool = False,
         strict: bool = True,
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
-        names = _smiles(compounds)
-        return interpolate(self.codec, names, steps=steps, curve=path, flat=flat, strict=strict)
+        return interpolate(
+            self.codec,
+            _smiles(compounds),
+            steps=steps,
+            curve=path,
+            spacing=spacing,
+            flat=flat,
+            strict=strict,
+        )
+
+    def combine(
+        self,
+        terms: Terms = (),
+        *,
+        mean: Source | None = None,
+        column: str | None = None,
+        count: int = 9,
+        noise: float = NOISE,
+        temperature: float = 1.0,
+        flat: bool = False,
+        strict: bool = True,
+        seed: int = 0,
+    ) -> Combination:
+        """Decode a sum of molecules, such as ``{a: 1, b: -1, c: 1}``, or the mean of a list.
+
+        ``mean`` is a file, a table or SMILES whose mean is added; the other arguments are those of
+        `molvae.latent.arithmetic.combine`.
+        """
+        members: list[str] = []
+        if mean is not None:
+            table = as_table(mean, workers=self.workers)
+            members = table[smiles_column(table, column)].tolist()
+        return combine(
+            self.codec,
+            terms,
+            self.checkpoint.known,
+            members=members,
+            count=count,
+            noise=noise,
+            temperature=temperature,
+            flat=flat,
+            strict=strict,
+            seed=seed,
+        )
 
     def optimize(
         self,

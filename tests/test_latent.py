@@ -13,7 +13,7 @@ from molvae.chem.properties import compute
 from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.errors import MoleculeError, SettingsError
 from molvae.health.measure import measure
-from molvae.latent.paths import lerp, slerp
+from molvae.latent.curves import lerp, slerp
 from molvae.metrics.basic import novelty, uniqueness, validity
 
 
@@ -186,13 +186,13 @@ def test_a_path_says_what_the_model_does_not_reconstruct(model: molvae.MolVAE) -
 
 
 def test_curves() -> None:
-    one, other = np.array([3.0, 0.0]), np.array([0.0, 1.0])
+    one, other = np.array([[3.0, 0.0]]), np.array([[0.0, 1.0]])
     for curve in (lerp, slerp):
-        np.testing.assert_allclose(curve(one, other, 0.0), one, atol=1e-12)
-        np.testing.assert_allclose(curve(one, other, 1.0), other, atol=1e-12)
-        np.testing.assert_allclose(curve(one, one, 0.3), one)
-        np.testing.assert_allclose(curve(one, 0 * one, 0.5), 0.5 * one)
-    np.testing.assert_allclose(np.linalg.norm(slerp(one, other, 0.5)), 2)
+        points = curve(one, other, np.array([0.0, 1.0]))
+        np.testing.assert_allclose(points, [[one[0], other[0]]], atol=1e-12)
+        np.testing.assert_allclose(curve(one, one, np.array([0.3])), one[:, None])
+        np.testing.assert_allclose(curve(one, 0 * one, np.array([0.5])), 0.5 * one[:, None])
+    np.testing.assert_allclose(np.linalg.norm(slerp(one, other, np.array([0.5]))), 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -36,3 +37,24 @@ def tanimoto(one: str, other: str) -> float:
     1.0
     """
     return float(DataStructs.TanimotoSimilarity(morgan(one), morgan(other)))
+
+
+def similarities(one: str, others: Sequence[str]) -> list[float]:
+    """Tanimoto similarities of a SMILES to others, 0 to 1.
+
+    >>> similarities("CCO", ["OCC", "F"])
+    [1.0, 0.0]
+    """
+    return list(DataStructs.BulkTanimotoSimilarity(morgan(one), [morgan(each) for each in others]))
+
+
+def mean_similarities(smiles: Sequence[str], others: Sequence[str]) -> list[float]:
+    """The mean Tanimoto similarity of each SMILES to others, 0 to 1.
+
+    >>> mean_similarities(["CCO", "F"], ["OCC", "F"])
+    [0.5, 0.5]
+    """
+    prints = [morgan(each) for each in others]
+    return [
+        float(np.mean(DataStructs.BulkTanimotoSimilarity(morgan(one), prints))) for one in smiles
+    ]

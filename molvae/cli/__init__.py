@@ -9,6 +9,7 @@ import click
 
 from molvae import __version__
 from molvae.cli.check import check
+from molvae.cli.combine import combine
 from molvae.cli.decode import decode
 from molvae.cli.encode import encode
 from molvae.cli.evaluate import evaluate
@@ -57,6 +58,7 @@ def main() -> None:
       molvae train data.csv -o runs/mine --max-minutes 8
       molvae generate -m runs/mine -n 100 -o molecules.csv
       molvae interpolate -m runs/mine "SMILES_A" "SMILES_B" --image path.svg
+      molvae combine -m runs/mine --plus "SMILES_A" --minus "SMILES_B" --plus "SMILES_C"
       molvae optimize -m runs/mine --property qed --budget 1000 -o best.csv
       molvae evaluate molecules.csv --reference test.csv --train data.csv
 
@@ -71,6 +73,7 @@ for verb in (
     train,
     generate,
     interpolate,
+    combine,
     optimize,
     encode,
     decode,

@@ -26,7 +26,14 @@ from molvae.cli.output import check_image, check_table, write_table
     default="slerp",
     show_default=True,
     metavar="NAME",
-    help="slerp (great arc) or lerp (straight line).",
+    help="slerp (great arc), lerp (straight line) or dense (where the prior is).",
+)
+@click.option(
+    "--spacing",
+    default="latent",
+    show_default=True,
+    metavar="NAME",
+    help="latent (even along the path) or similarity (so that it changes evenly).",
 )
 @click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
 @options.flatten
@@ -38,6 +45,7 @@ def interpolate(
     model_path: str,
     steps: int,
     path: str,
+    spacing: str,
     keep_repaired: bool,
     flatten: bool,
     output: str,
@@ -47,8 +55,14 @@ def interpolate(
     """The path between two or more compounds through the latent space.
 
     Each distinct molecule is a row, with its Tanimoto similarity to the first and the last
-    compound. The picture shows these two numbers below each molecule. Points whose string
-    SELFIES had to repair are left out, and counted.
+    compound, and the log density of its point under the model's prior. The picture shows the
+    two similarities below each molecule. Points whose string SELFIES had to repair are left out,
+    and counted. The first and the last are always the compounds given.
+
+    `dense` starts with the great arc and moves it, where it is less dense than its ends, to
+    where molecules lie. `similarity` decodes eight times as many points and takes those that
+    make the molecules change most evenly. There is no path, and it is said, where nothing lies
+    between, or one jump (1 - Tanimoto) is 90% of that between the compounds.
 
     \b
     Example:
@@ -61,7 +75,12 @@ def interpolate(
 
     model = load(model_path, device=device)
     walked = model.interpolate(
-        compounds, steps=steps, path=path, flat=flatten, strict=not keep_repaired
+        compounds,
+        steps=steps,
+        path=path,
+        spacing=spacing,
+        flat=flatten,
+        strict=not keep_repaired,
     )
     write_table(walked.table, output)
     if image is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,43 +10,19 @@ import numpy as np
 import pandas as pd
 
 from molvae.chem.drawing import draw_grid
-from molvae.chem.fingerprints import tanimoto
+from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
-from molvae.codec import Codec
+from molvae.codec import Codec, Encodings
 from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.latent.curves import CURVES
+from molvae.latent.ways import Way, placed
 
-Curve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+SPACINGS = ("latent", "similarity")
+"""How points are placed along a path; the names are also values of ``--spacing``."""
 
-
-def lerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """The point on the straight line: (D,) and (D,) to (D,)."""
-    return (1 - share) * start + share * end
-
-
-def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """The point on the great arc (Shoemake, 1985, doi:10.1145/325165.325242), (D,).
-
-    The direction turns evenly and the length changes evenly, so the path keeps to the
-    shell on which a Gaussian prior has its mass.
-
-    >>> slerp(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.5).round(3)
-    array([0.707, 0.707])
-    """
-    lengths = np.linalg.norm(start), np.linalg.norm(end)
-    if min(lengths) < 1e-8:
-        return lerp(start, end, share)
-    one, other = start / lengths[0], end / lengths[1]
-    angle = np.arccos(np.clip(one @ other, -1, 1))
-    if np.sin(angle) < 1e-6:
-        return lerp(start, end, share)
-    direction = (np.sin((1 - share) * angle) * one + np.sin(share * angle) * other) / np.sin(angle)
-    point: np.ndarray = direction * ((1 - share) * lengths[0] + share * lengths[1])
-    return point
-
-
-CURVES: dict[str, Curve] = {"slerp": slerp, "lerp": lerp}
-"""Name to curve; the names are also values of ``--path``."""
+FINE = 8
+"""Points that are decoded for each one that is placed by similarity."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +32,16 @@ class MoleculePath:
     Attributes:
         table: A row for each distinct molecule along the path: ``smiles``, ``position`` (0 at
             the first compound, 1 at the next, and so on), ``points`` of the path that decode
-            to it, ``given`` for the compounds themselves, ``strict``, ``similarity_start`` and
-            ``similarity_end`` (Tanimoto, Morgan 2), the usual properties.
-        notes: What a reader should know, such as an end that the model doesn't reconstruct.
+            to it, ``given`` for the compounds themselves, ``strict``, ``density`` (log p(z) under
+            the model's prior, in nats, at its first point; at the posterior mean of a compound),
+            ``similarity_start`` and ``similarity_end`` (Tanimoto, Morgan 2), the usual properties.
+        largest_jumps: Of each leg, the largest 1 - Tanimoto between consecutive molecules.
+        notes: What a reader should know, such as an end that the model doesn't reconstruct, or
+            that there is no path.
     """
 
     table: pd.DataFrame
+    largest_jumps: list[float]
     notes: list[str]
 
     def draw(self, target: Path) -> None:
@@ -85,6 +65,7 @@ def interpolate(
     *,
     steps: int = 9,
     curve: str = "slerp",
+    spacing: str = "latent",
     flat: bool = False,
     strict: bool = True,
 ) -> MoleculePath:
@@ -95,69 +76,118 @@ def interpolate(
         compounds: Two or more SMILES.
         steps: Points of each leg, both ends included.
         curve: A name in `CURVES`.
+        spacing: A name in `SPACINGS`: points at even distances along the curve, or so that
+            similarity to the start of the leg minus similarity to its end falls evenly.
         flat: Take stereo, isotopes and neutralisable charges of the compounds away too, whatever
             the model's own standard keeps.
         strict: Leave out points whose string SELFIES had to repair; a note counts them.
 
     Raises:
         MoleculeError: For a compound that the model can't encode.
-        SettingsError: For fewer than two compounds, too few steps or an unknown curve.
+        SettingsError: For fewer than two compounds, too few steps, an unknown curve or spacing.
     """
+    _check(compounds, steps, curve, spacing)
+    ends = encoded(codec, compounds, flat=flat)
+    back = codec.decode(ends.mean)
+    notes = [
+        f"The model doesn't reconstruct {smiles}; it decodes to {one.smiles or 'nothing'}."
+        for smiles, one in zip(ends.smiles, back, strict=True)
+        if smiles != one.smiles
+    ]
+    count = steps if spacing == "latent" else FINE * (steps - 1) + 1
+    points = CURVES[curve](codec, ends.mean[:-1], ends.mean[1:], count)[:, 1:-1]
+    walked = _decoded(codec, points)
+    usable = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
+    if len(usable) < len(walked):
+        left_out = len(walked) - len(usable)
+        notes.append(f"{left_out} of {len(walked)} points between needed repair: left out.")
+    legs, jumps = [], []
+    for leg, (start, end) in enumerate(zip(ends.smiles[:-1], ends.smiles[1:], strict=True)):
+        between = usable[usable["leg"] == leg]
+        if spacing == "similarity":
+            between = between.iloc[placed(between["smiles"].tolist(), start, end, steps - 2)]
+        way = Way([start, *between["smiles"], end])
+        legs.append(between)
+        jumps.append(way.largest_jump)
+        notes += [note for note in [way.objection()] if note]
+    return MoleculePath(_collapse(pd.concat([_stops(codec, ends), *legs]), ends), jumps, notes)
+
+
+def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> None:
     if len(compounds) < 2:
         raise SettingsError("A path needs two compounds or more.")
     if steps < 3:
         raise SettingsError(f"A path has 3 steps or more, not {steps}.")
     if curve not in CURVES:
         raise SettingsError(f"No path {curve!r}.{nearest(curve, CURVES)}")
-    ends = codec.encode(compounds, flat=flat)
-    for given, reason in zip(compounds, ends.reasons, strict=True):
+    if spacing not in SPACINGS:
+        raise SettingsError(f"No spacing {spacing!r}.{nearest(spacing, SPACINGS)}")
+
+
+def encoded(codec: Codec, compounds: Sequence[str], *, flat: bool) -> Encodings:
+    """Encode compounds, all of which are needed.
+
+    Raises:
+        MoleculeError: For the first that the model can't encode.
+    """
+    found = codec.encode(compounds, flat=flat)
+    for given, reason in zip(compounds, found.reasons, strict=True):
         if reason:
             raise MoleculeError(f"{given}: {reason}.{'' if flat else _remedy(reason)}")
-    positions, points = [], []
-    for leg in range(len(compounds) - 1):
-        for step in range(1, steps - 1):
-            share = step / (steps - 1)
-            positions.append(leg + share)
-            points.append(CURVES[curve](ends.mean[leg], ends.mean[leg + 1], share))
-    decoded = codec.decode(np.concatenate([ends.mean, np.array(points)]))
-    notes = [
-        f"The model doesn't reconstruct {smiles}; it decodes to {back.smiles or 'nothing'}."
-        for smiles, back in zip(ends.smiles, decoded, strict=False)
-        if smiles != back.smiles
-    ]
-    between = [
-        (position, one.smiles, False, one.strict)
-        for position, one in zip(positions, decoded[len(compounds) :], strict=True)
-        if one.smiles and (one.strict or not strict)
-    ]
-    if len(between) < len(positions):
-        left_out = len(positions) - len(between)
-        notes.append(f"{left_out} of {len(positions)} points between needed repair: left out.")
-    stops = [(float(place), smiles, True, True) for place, smiles in enumerate(ends.smiles)]
-    walked = stops + between
-    table = _collapse(walked, ends.smiles)
-    if table["given"].all():
-        notes.append("There is nothing between these compounds but themselves.")
-    return MoleculePath(table, notes)
+    return found
 
 
-def _collapse(walked: Sequence[tuple[float, str, bool, bool]], ends: Sequence[str]) -> pd.DataFrame:
+def _decoded(codec: Codec, points: np.ndarray) -> pd.DataFrame:
+    """A row for each point between, (L, S, D)."""
+    legs, count, width = points.shape
+    latents = points.reshape(-1, width).astype(np.float32)
+    found = codec.decode(latents)
+    leg = np.repeat(np.arange(legs), count)
+    share = np.tile(np.linspace(0, 1, count + 2)[1:-1], legs)
+    return pd.DataFrame(
+        {
+            "leg": leg,
+            "position": leg + share,
+            "smiles": [one.smiles for one in found],
+            "given": False,
+            "strict": [one.strict for one in found],
+            "density": codec.log_density(latents),
+        }
+    )
+
+
+def _stops(codec: Codec, ends: Encodings) -> pd.DataFrame:
+    """A row for each compound that was given."""
+    return pd.DataFrame(
+        {
+            "leg": np.arange(len(ends.smiles)),
+            "position": np.arange(len(ends.smiles), dtype=float),
+            "smiles": ends.smiles,
+            "given": True,
+            "strict": True,
+            "density": codec.log_density(ends.mean),
+        }
+    )
+
+
+def _collapse(walked: pd.DataFrame, ends: Encodings) -> pd.DataFrame:
     """A row for each distinct molecule, where it first occurs or where it was given."""
-    points = pd.DataFrame(walked, columns=["position", "smiles", "given", "strict"])
     table = (
-        points.sort_values(["given", "position"], ascending=[False, True])
+        walked.sort_values(["given", "position"], ascending=[False, True])
         .groupby("smiles", sort=False, as_index=False)
         .agg(
             position=("position", "first"),
             points=("position", "size"),
             given=("given", "first"),
             strict=("strict", "first"),
+            density=("density", "first"),
         )
         .sort_values("position", ignore_index=True)
     )
-    table["similarity_start"] = [tanimoto(one, ends[0]) for one in table["smiles"]]
-    table["similarity_end"] = [tanimoto(one, ends[-1]) for one in table["smiles"]]
-    return table.join(pd.DataFrame([compute(parse(one)) for one in table["smiles"]]))
+    names = table["smiles"].tolist()
+    table["similarity_start"] = similarities(ends.smiles[0], names)
+    table["similarity_end"] = similarities(ends.smiles[-1], names)
+    return table.join(pd.DataFrame([compute(parse(one)) for one in names]))
 
 
 def _remedy(reason: str) -> str:
