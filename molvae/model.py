@@ -26,7 +26,9 @@ from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
 from molvae.health.training import Training
+from molvae.latent.exploration import Sought
 from molvae.latent.generation import BATCH, Generation, Wanted, generate
+from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 
@@ -170,6 +172,37 @@ class MolVAE:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
         names = _smiles(compounds)
         return interpolate(self.codec, names, steps=steps, curve=path, flat=flat, strict=strict)
+
+    def neighbors(
+        self,
+        compounds: str | Iterable[str],
+        *,
+        similarity: tuple[float, float] = (0.5, 0.7),
+        count: int = 50,
+        fingerprint: str = "morgan2",
+        keep: str = "",
+        keep_scaffold: bool = False,
+        filters: Sequence[str] = (),
+        novel: bool = False,
+        strict: bool = True,
+        flat: bool = False,
+        budget: int | None = None,
+        seed: int = 0,
+        on_taken: Callable[[], object] = lambda: None,
+    ) -> Neighborhood:
+        """Find molecules at a similarity; see `molvae.latent.neighborhoods.neighbors`."""
+        sought = Sought(similarity, fingerprint, keep, keep_scaffold, strict, novel, tuple(filters))
+        return neighbors(
+            self.codec,
+            _smiles(compounds),
+            self.checkpoint.known,
+            sought,
+            count=count,
+            budget=budget,
+            flat=flat,
+            seed=seed,
+            on_taken=on_taken,
+        )
 
     def optimize(
         self,

@@ -14,7 +14,8 @@ from molvae.chem.fingerprints import tanimoto
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
 from molvae.codec import Codec
-from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.errors import SettingsError, nearest
+from molvae.latent.compounds import encoded
 
 Curve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
@@ -109,10 +110,7 @@ def interpolate(
         raise SettingsError(f"A path has 3 steps or more, not {steps}.")
     if curve not in CURVES:
         raise SettingsError(f"No path {curve!r}.{nearest(curve, CURVES)}")
-    ends = codec.encode(compounds, flat=flat)
-    for given, reason in zip(compounds, ends.reasons, strict=True):
-        if reason:
-            raise MoleculeError(f"{given}: {reason}.{'' if flat else _remedy(reason)}")
+    ends = encoded(codec, compounds, flat=flat)
     positions, points = [], []
     for leg in range(len(compounds) - 1):
         for step in range(1, steps - 1):
@@ -158,7 +156,3 @@ def _collapse(walked: Sequence[tuple[float, str, bool, bool]], ends: Sequence[st
     table["similarity_start"] = [tanimoto(one, ends[0]) for one in table["smiles"]]
     table["similarity_end"] = [tanimoto(one, ends[-1]) for one in table["smiles"]]
     return table.join(pd.DataFrame([compute(parse(one)) for one in table["smiles"]]))
-
-
-def _remedy(reason: str) -> str:
-    return " --flatten drops stereo and charges." if "never seen" in reason else ""
