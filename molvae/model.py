@@ -27,7 +27,9 @@ from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
 from molvae.health.training import Training
 from molvae.latent.arithmetic import NOISE, Combination, Terms, combine
+from molvae.latent.exploration import Sought
 from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around, generate
+from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 
@@ -220,6 +222,37 @@ class MolVAE:
             flat=flat,
             strict=strict,
             seed=seed,
+        )
+
+    def neighbors(
+        self,
+        compounds: str | Iterable[str],
+        *,
+        similarity: tuple[float, float] = (0.5, 0.7),
+        count: int = 50,
+        fingerprint: str = "morgan2",
+        keep: str = "",
+        keep_scaffold: bool = False,
+        filters: Sequence[str] = (),
+        novel: bool = False,
+        strict: bool = True,
+        flat: bool = False,
+        budget: int | None = None,
+        seed: int = 0,
+        on_taken: Callable[[], object] = lambda: None,
+    ) -> Neighborhood:
+        """Find molecules at a similarity; see `molvae.latent.neighborhoods.neighbors`."""
+        sought = Sought(similarity, fingerprint, keep, keep_scaffold, strict, novel, tuple(filters))
+        return neighbors(
+            self.codec,
+            _smiles(compounds),
+            self.checkpoint.known,
+            sought,
+            count=count,
+            budget=budget,
+            flat=flat,
+            seed=seed,
+            on_taken=on_taken,
         )
 
     def optimize(

@@ -44,6 +44,8 @@ def main() -> None:
     for picture in ("path.svg", "path.png"):
         say("interpolate", "-m", folder, *ends, "-o", folder / "path.csv",
             "--image", folder / picture)  # fmt: skip
+    say("neighbors", *model_options, ends[0], "-o", folder / "near.csv",
+        "--image", folder / "near.png")  # fmt: skip
     say("optimize", *model_options, "--property", "qed", "--direction", "max", "--budget", "1000",
         "-o", folder / "best.csv", "--image", folder / "best.png")  # fmt: skip
     best = pd.read_csv(folder / "best.csv", keep_default_na=False)

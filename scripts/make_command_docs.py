@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from molvae.chem.filters import FILTERS
+from molvae.chem.fingerprints import FINGERPRINTS
 from molvae.chem.properties import PROPERTIES
 from molvae.cli import main as molvae
 from molvae.metrics.rows import ROWS
@@ -19,7 +20,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 
 
 def commands_text() -> str:
-    """The help of molvae and of each verb, its properties, filters and measures, in Markdown."""
+    """The help of molvae and of each verb, and what its options may name, in Markdown."""
     parts = ["# Commands\n\nMade by scripts/make_command_docs.py; a test keeps it true.\n"]
     for verb in (None, *molvae.commands.values()):
         name = "molvae" if verb is None else f"molvae {verb.name}"
@@ -33,6 +34,8 @@ def commands_text() -> str:
     parts += properties
     parts.append("\n## Filters\n\n| name | what it refuses |\n|---|---|")
     parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FILTERS.items()]
+    parts.append("\n## Fingerprints\n\n| name | what it compares |\n|---|---|")
+    parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FINGERPRINTS.items()]
     parts.append("\n## Measures of `evaluate`\n\n| name | what it is |\n|---|---|")
     parts += [f"| `{row.name}` | {row.meaning} |" for row in ROWS]
     return "\n".join(parts) + "\n"

@@ -1,23 +1,26 @@
-"""Fingerprints and Tanimoto similarity."""
+"""Fingerprints and Tanimoto similarity. A new fingerprint is a line in `FINGERPRINTS`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from rdkit import DataStructs
-from rdkit.Chem import rdFingerprintGenerator
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 from molvae.chem.molecules import Molecule, parse
+from molvae.errors import SettingsError, nearest
 
 RADIUS, BITS = 2, 2048
 
+Fingerprint = Callable[[Molecule], DataStructs.ExplicitBitVect]
+
 
 @cache
-def _generator(bits: int) -> Any:
-    return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=bits)
+def _generator(bits: int, radius: int = RADIUS) -> Any:
+    return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
 
 
 def morgan(smiles: str) -> DataStructs.ExplicitBitVect:
@@ -58,3 +61,39 @@ def mean_similarities(smiles: Sequence[str], others: Sequence[str]) -> list[floa
     return [
         float(np.mean(DataStructs.BulkTanimotoSimilarity(morgan(one), prints))) for one in smiles
     ]
+
+
+FINGERPRINTS: dict[str, tuple[Fingerprint, str]] = {
+    "morgan2": (
+        _generator(BITS, 2).GetFingerprint,
+        "circles of radius 2 (ECFP4), 2048 bits, doi:10.1021/ci100050t",
+    ),
+    "morgan3": (
+        _generator(BITS, 3).GetFingerprint,
+        "circles of radius 3 (ECFP6), 2048 bits, doi:10.1021/ci100050t",
+    ),
+    "maccs": (
+        rdMolDescriptors.GetMACCSKeysFingerprint,
+        "166 keys of MACCS, doi:10.1021/ci010132r",
+    ),
+    "atom_pairs": (
+        rdFingerprintGenerator.GetAtomPairGenerator(fpSize=BITS).GetFingerprint,
+        "pairs of atoms and their distance, 2048 bits, doi:10.1021/ci00046a002",
+    ),
+    "topological": (
+        rdFingerprintGenerator.GetRDKitFPGenerator(fpSize=BITS).GetFingerprint,
+        "paths and branches of up to 7 bonds, as RDKit hashes them, 2048 bits",
+    ),
+}
+"""Name to fingerprint and its meaning; the names are also values of ``--fingerprint``."""
+
+
+def known_fingerprint(name: str) -> Fingerprint:
+    """Look a fingerprint up.
+
+    Raises:
+        SettingsError: When there is none of that name, naming the nearest.
+    """
+    if name not in FINGERPRINTS:
+        raise SettingsError(f"No fingerprint {name!r}.{nearest(name, FINGERPRINTS)}")
+    return FINGERPRINTS[name][0]

@@ -16,6 +16,7 @@ from molvae.cli.evaluate import evaluate
 from molvae.cli.generate import generate
 from molvae.cli.inspect import inspect
 from molvae.cli.interpolate import interpolate
+from molvae.cli.neighbors import neighbors
 from molvae.cli.optimize import optimize
 from molvae.cli.reconstruct import reconstruct
 from molvae.cli.reference import reference
@@ -59,6 +60,7 @@ def main() -> None:
       molvae generate -m runs/mine -n 100 -o molecules.csv
       molvae interpolate -m runs/mine "SMILES_A" "SMILES_B" --image path.svg
       molvae combine -m runs/mine --plus "SMILES_A" --minus "SMILES_B" --plus "SMILES_C"
+      molvae neighbors -m runs/mine "SMILES" --similarity 0.5:0.7 -o near.csv
       molvae optimize -m runs/mine --property qed --budget 1000 -o best.csv
       molvae evaluate molecules.csv --reference test.csv --train data.csv
 
@@ -74,6 +76,7 @@ for verb in (
     generate,
     interpolate,
     combine,
+    neighbors,
     optimize,
     encode,
     decode,

@@ -20,7 +20,7 @@ from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec
 from molvae.errors import MoleculeError, SettingsError
-from molvae.latent.paths import encoded
+from molvae.latent.compounds import encoded
 
 NOISE = 0.2
 """How noisy a point is made by default before more molecules are decoded from it."""

@@ -14,7 +14,8 @@ from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
 from molvae.codec import Codec, Encodings
-from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.errors import SettingsError, nearest
+from molvae.latent.compounds import encoded
 from molvae.latent.curves import CURVES
 from molvae.latent.ways import Way, placed
 
@@ -124,19 +125,6 @@ def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> No
         raise SettingsError(f"No spacing {spacing!r}.{nearest(spacing, SPACINGS)}")
 
 
-def encoded(codec: Codec, compounds: Sequence[str], *, flat: bool) -> Encodings:
-    """Encode compounds, all of which are needed.
-
-    Raises:
-        MoleculeError: For the first that the model can't encode.
-    """
-    found = codec.encode(compounds, flat=flat)
-    for given, reason in zip(compounds, found.reasons, strict=True):
-        if reason:
-            raise MoleculeError(f"{given}: {reason}.{'' if flat else _remedy(reason)}")
-    return found
-
-
 def _decoded(codec: Codec, points: np.ndarray) -> pd.DataFrame:
     """A row for each point between, (L, S, D)."""
     legs, count, width = points.shape
@@ -188,7 +176,3 @@ def _collapse(walked: pd.DataFrame, ends: Encodings) -> pd.DataFrame:
     table["similarity_start"] = similarities(ends.smiles[0], names)
     table["similarity_end"] = similarities(ends.smiles[-1], names)
     return table.join(pd.DataFrame([compute(parse(one)) for one in names]))
-
-
-def _remedy(reason: str) -> str:
-    return " --flatten drops stereo and charges." if "never seen" in reason else ""
