@@ -29,6 +29,7 @@ from molvae.health.training import Training
 from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
+from molvae.latent.typicality import ROWS, SAMPLES, score
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -307,6 +308,56 @@ class MolVAE:
             latents = encodings.sample(noise) if sample else encodings.mean
             table = reconstruct(self.codec, texts, encodings, latents)
             yield table.assign(seed=seed) if sample else table
+
+    def score(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        samples: int = SAMPLES,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Tell how typical of the training set molecules are, a row each.
+
+        Args:
+            source: A file, a table, or SMILES.
+            column: The column of SMILES; found when absent.
+            flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
+                own standard keeps.
+            samples: Draws of each posterior; those of a molecule depend on it and the seed alone.
+            seed: Of the draws.
+
+        Returns:
+            ``input``, ``smiles`` (canonical), ``distortion`` and ``kl`` (nats, averaged over the
+            draws), ``log_likelihood`` (the importance-weighted bound on log p(x), nats),
+            ``density`` (log density of the posterior mean under the prior, nats),
+            ``nearest_training`` (the distance of that mean to the nearest of 5,000 training latents
+            at most), ``outlier`` (of a hundred held-out molecules, how many are less unusual for
+            their number of tokens; see `molvae.latent.typicality`), ``exact`` (whether the mean
+            decodes to the molecule), ``known`` (whether training saw it), ``steps`` (of
+            standardising that changed it), ``flattened``, ``reason``, ``seed``.
+
+            Without what is stored when training ends, ``nearest_training`` and ``outlier`` are
+            empty; `molvae.latent.typicality.remark` tells what is lacking.
+        """
+        parts = self.score_chunks(source, column=column, flat=flat, samples=samples, seed=seed)
+        return pd.concat(list(parts), ignore_index=True)
+
+    def score_chunks(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        samples: int = SAMPLES,
+        seed: int = 0,
+        rows: int = ROWS,
+    ) -> Iterator[pd.DataFrame]:
+        """As `score`, but part by part, of ``rows`` rows at most: for files of any size."""
+        known, typical = self.checkpoint.known, self.checkpoint.typical
+        for texts, encodings in self._encoded(source, column, flat, rows):
+            yield score(self.codec, texts, encodings, known, typical, samples=samples, seed=seed)
 
     def report(self, held_out: Source, *, column: str | None = None, seed: int = 0) -> Report:
         """Measure the latent space on molecules the model wasn't trained on.

@@ -18,6 +18,7 @@ from molvae.cli.interpolate import interpolate
 from molvae.cli.optimize import optimize
 from molvae.cli.reconstruct import reconstruct
 from molvae.cli.reference import reference
+from molvae.cli.score import score
 from molvae.cli.train import train
 from molvae.errors import MolVAEError, UserError
 
@@ -75,6 +76,7 @@ for verb in (
     encode,
     decode,
     reconstruct,
+    score,
     evaluate,
     reference,
     inspect,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from molvae.corpus.splits import SPLIT_NAMES, TEST, TRAIN, VALID
 from molvae.errors import OutputError
 from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.training import Training, spread
+from molvae.latent.typicality import JUDGES, LANDMARKS, typical_of
 from molvae.model import MolVAE
 from molvae.network.priors import StandardNormal
 from molvae.run.base import Base
@@ -48,6 +49,16 @@ def checkpoint_of(
         known=known,
         record=record if base is None else {**record, "base": base.facts()},
     )
+
+
+def with_typical(model: MolVAE, corpus: Corpus) -> MolVAE:
+    """The model, with what its later verb `score` compares molecules with."""
+    chosen = [
+        corpus.smiles(rows[spread(len(rows), count)])
+        for rows, count in ((corpus.rows(TRAIN), LANDMARKS), (corpus.rows(VALID), JUDGES))
+    ]
+    typical = typical_of(model.codec, *chosen)
+    return MolVAE(replace(model.checkpoint, typical=typical), workers=model.workers)
 
 
 def put_report(model: MolVAE, corpus: Corpus, seed: int) -> None:
