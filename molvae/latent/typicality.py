@@ -79,7 +79,8 @@ def likelihoods(
 def surprise(codec: Codec, encodings: Encodings) -> np.ndarray:
     """Of usable molecules, in nats, (N,) float64; what it is stands at the head of this file."""
     nats, rate = _terms(codec, encodings, np.zeros_like(encodings.mean))
-    return nats + rate
+    nats += rate
+    return nats
 
 
 def outlier_scores(codec: Codec, encodings: Encodings, expected: np.ndarray) -> np.ndarray:
