@@ -155,8 +155,8 @@ def shuffled(
 
 def largest_ring(smiles: str) -> int:
     """Atoms of the largest of the smallest rings, 0 without any."""
-    rings = Chem.MolFromSmiles(smiles).GetRingInfo().AtomRings()
-    return max((len(ring) for ring in rings), default=0)
+    molecule = Chem.MolFromSmiles(smiles)  # held: its ring information goes when it does
+    return max((len(ring) for ring in molecule.GetRingInfo().AtomRings()), default=0)
 
 
 def linked_to_ring(smiles: str, generator: np.random.Generator) -> str:
