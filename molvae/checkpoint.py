@@ -35,6 +35,7 @@ FORMAT = 3
 """Raised when older programs can't read what is written; `_MIGRATIONS` reads what they wrote."""
 
 _NETWORK, _PRIOR, _KNOWN = "network.", "prior.", "training_set.hashes"
+_TYPICAL = "typical."
 _MODEL = sealed.Kind(
     "model", CheckpointError, "Train one with `molvae train data.csv -o {folder}`."
 )
@@ -62,6 +63,23 @@ class PropertyScale:
 
 
 @dataclass(frozen=True)
+class Typical:
+    """What tells whether a molecule is like those of the training set.
+
+    Attributes:
+        landmarks: Posterior means of training molecules, (M, D) float16.
+        scores: The outlier scores of held-out molecules, ascending, (H,) float32; none where no
+            molecule was held out.
+        expected: Of these molecules, the surprise that is expected of a string: at no token, and
+            for each one more, in nats, (2,) float64.
+    """
+
+    landmarks: np.ndarray
+    scores: np.ndarray
+    expected: np.ndarray
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """All that a model is.
 
@@ -73,6 +91,7 @@ class Checkpoint:
         standard: How all molecules are standardised, in training and later.
         properties: What the heads predict, in their order.
         known: The training molecules, to tell what is novel.
+        typical: What molecules are compared with to tell outliers, where training has ended.
         record: How it was trained and what was measured on held-out molecules; JSON values.
         versions: Of the packages that it was trained with.
     """
@@ -84,6 +103,7 @@ class Checkpoint:
     standard: Standard = DEFAULT_STANDARD
     properties: tuple[PropertyScale, ...] = ()
     known: KnownMolecules = field(default_factory=KnownMolecules)
+    typical: Typical | None = None
     record: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=_present_versions)
 
@@ -121,6 +141,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     network, prior = checkpoint.network, checkpoint.prior
     arrays = {**_arrays(_NETWORK, network), **_arrays(_PRIOR, prior)}
     arrays[_KNOWN] = checkpoint.known.hashes.view(np.int64)
+    if checkpoint.typical is not None:
+        arrays |= {_TYPICAL + name: one for name, one in vars(checkpoint.typical).items()}
     content = {
         "format": FORMAT,
         "network": dataclasses.asdict(network.config),
@@ -161,6 +183,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         network.load_state_dict(_tensors(_NETWORK, arrays))
         prior = prior_of(content["prior"]["name"], content["prior"]["shape"])
         prior.load_state_dict(_tensors(_PRIOR, arrays))
+        typical = _typical(arrays)
         properties = tuple(from_mapping(PropertyScale, one) for one in content["properties"])
     except (SettingsError, RuntimeError, KeyError) as error:
         raise CheckpointError(f"{path} can't be used: {str(error).splitlines()[0]}") from None
@@ -172,9 +195,17 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         standard=standard,
         properties=properties,
         known=KnownMolecules(arrays[_KNOWN].view(np.uint64)),
+        typical=typical,
         record=content["record"],
         versions=content["versions"],
     )
+
+
+def _typical(arrays: Mapping[str, np.ndarray]) -> Typical | None:
+    """What outliers are told by, where a model has it."""
+    if not any(name.startswith(_TYPICAL) for name in arrays):
+        return None
+    return Typical(*(arrays[_TYPICAL + one.name] for one in dataclasses.fields(Typical)))
 
 
 def _arrays(prefix: str, module: nn.Module) -> dict[str, np.ndarray]:

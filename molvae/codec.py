@@ -56,6 +56,18 @@ class Encodings:
         """Which rows have a latent, (N,) bool."""
         return np.array([not reason for reason in self.reasons], dtype=bool)
 
+    def taken(self, places: np.ndarray) -> Encodings:
+        """Some of the rows."""
+        rows = places.tolist()
+        return Encodings(
+            [self.smiles[row] for row in rows],
+            [self.tokens[row] for row in rows],
+            self.mean[places],
+            self.deviation[places],
+            [self.reasons[row] for row in rows],
+            [self.steps[row] for row in rows],
+        )
+
     def rates(self) -> np.ndarray:
         """KL(q(z | x) || N(0, I)) by dimension, in nats, (N, D)."""
         variance = self.deviation**2
@@ -103,6 +115,9 @@ class Codec(Protocol):
         first_block: int = 0,
     ) -> list[Decoded]:
         """Decode latents, (N, D), a molecule each; NaN rows have no molecule."""
+
+    def distortion(self, encodings: Encodings, latents: np.ndarray) -> np.ndarray:
+        """-log p(x | z) of molecules given latents, in nats: (N, D) to (N,)."""
 
     def predict(self, latents: np.ndarray) -> np.ndarray:
         """What the heads say, in the units of the properties: (N, D) to (N, P)."""

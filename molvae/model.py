@@ -17,6 +17,7 @@ from molvae.checkpoint import Checkpoint
 from molvae.chem.molecules import canonical_many
 from molvae.chem.strings import preset_of
 from molvae.codec import Encodings, NetworkCodec
+from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
 from molvae.errors import SettingsError, TableError
@@ -27,11 +28,13 @@ from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
 from molvae.health.training import Training
 from molvae.latent.arithmetic import NOISE, Combination, Terms, combine
+from molvae.latent.decoding import decode_parts
 from molvae.latent.exploration import Sought
 from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around, generate
 from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
+from molvae.latent.typicality import ROWS, SAMPLES, score
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -311,42 +314,44 @@ class MolVAE:
             yield encodings
 
     def decode(
-        self, latents: np.ndarray, *, temperature: float = 0.0, seed: int = 0
+        self,
+        latents: np.ndarray | LatentSource | str | Path,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> pd.DataFrame:
-        """Decode latents, (N, D), a row each: ``smiles``, ``strict``, ``reason``.
+        """Decode latents, a row each: ``smiles``, ``strict``, ``reason``.
 
         At a temperature above 0 the seed stands beside them.
 
+        Args:
+            latents: (N, D), or a file of them; see `molvae.corpus.latents.open_latents`.
+            temperature: 0 takes the likeliest token each time; 1 draws from the model.
+            seed: Of the draws.
+
         Raises:
             SettingsError: When the latents have another width than the model's.
+            TableError: For a file that can't be read.
         """
-        try:
-            latents = np.asarray(latents)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise SettingsError(f"The latents are no array: {str(error).splitlines()[0]}") from None
-        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            shape = " x ".join(map(str, latents.shape))
-            raise SettingsError(
-                f"The latents are {shape}; this model's have {self.latent_dim} numbers a row."
-            )
-        if latents.dtype.kind not in "fiu":
-            raise SettingsError(f"The latents hold {latents.dtype}, not numbers.")
-        with np.errstate(over="ignore"):
-            latents = latents.astype(np.float32)  # what is too large for it isn't finite
-        empty = ~np.isfinite(latents).all(axis=1)
-        decoded = self.codec.decode(latents, temperature=temperature, seed=seed)
-        reasons = [
-            "no latent" if missing else one.reason
-            for one, missing in zip(decoded, empty, strict=True)
-        ]
-        table = pd.DataFrame(
-            {
-                "smiles": [one.smiles for one in decoded],
-                "strict": [one.strict for one in decoded],
-                "reason": reasons,
-            }
+        parts = self.decode_chunks(latents, temperature=temperature, seed=seed)
+        return pd.concat(list(parts), ignore_index=True)
+
+    def decode_chunks(
+        self,
+        latents: np.ndarray | LatentSource | str | Path,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+        rows: int = CHUNK,
+    ) -> Iterator[pd.DataFrame]:
+        """As `decode`, but part by part, for files of any size.
+
+        A part has ``rows`` rows at most, but always whole blocks of 256: what is drawn for a row
+        depends on the seed and its place alone.
+        """
+        yield from decode_parts(
+            self.codec, open_latents(latents), temperature=temperature, seed=seed, rows=rows
         )
-        return table.assign(seed=seed) if temperature > 0 else table
 
     def reconstruct(
         self,
@@ -391,6 +396,56 @@ class MolVAE:
             latents = encodings.sample(noise) if sample else encodings.mean
             table = reconstruct(self.codec, texts, encodings, latents)
             yield table.assign(seed=seed) if sample else table
+
+    def score(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        samples: int = SAMPLES,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Tell how typical of the training set molecules are, a row each.
+
+        Args:
+            source: A file, a table, or SMILES.
+            column: The column of SMILES; found when absent.
+            flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
+                own standard keeps.
+            samples: Draws of each posterior; those of a molecule depend on it and the seed alone.
+            seed: Of the draws.
+
+        Returns:
+            ``input``, ``smiles`` (canonical), ``distortion`` and ``kl`` (nats, averaged over the
+            draws), ``log_likelihood`` (the importance-weighted bound on log p(x), nats),
+            ``density`` (log density of the posterior mean under the prior, nats),
+            ``nearest_training`` (the distance of that mean to the nearest of 5,000 training latents
+            at most), ``outlier`` (of a hundred held-out molecules, how many are less unusual for
+            their number of tokens; see `molvae.latent.typicality`), ``exact`` (whether the mean
+            decodes to the molecule), ``known`` (whether training saw it), ``steps`` (of
+            standardising that changed it), ``flattened``, ``reason``, ``seed``.
+
+            Without what is stored when training ends, ``nearest_training`` and ``outlier`` are
+            empty; `molvae.latent.typicality.remark` tells what is lacking.
+        """
+        parts = self.score_chunks(source, column=column, flat=flat, samples=samples, seed=seed)
+        return pd.concat(list(parts), ignore_index=True)
+
+    def score_chunks(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        samples: int = SAMPLES,
+        seed: int = 0,
+        rows: int = ROWS,
+    ) -> Iterator[pd.DataFrame]:
+        """As `score`, but part by part, of ``rows`` rows at most: for files of any size."""
+        known, typical = self.checkpoint.known, self.checkpoint.typical
+        for texts, encodings in self._encoded(source, column, flat, rows):
+            yield score(self.codec, texts, encodings, known, typical, samples=samples, seed=seed)
 
     def report(self, held_out: Source, *, column: str | None = None, seed: int = 0) -> Report:
         """Measure the latent space on molecules the model wasn't trained on.

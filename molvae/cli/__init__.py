@@ -20,6 +20,7 @@ from molvae.cli.neighbors import neighbors
 from molvae.cli.optimize import optimize
 from molvae.cli.reconstruct import reconstruct
 from molvae.cli.reference import reference
+from molvae.cli.score import score
 from molvae.cli.train import train
 from molvae.errors import MolVAEError, UserError
 
@@ -81,6 +82,7 @@ for verb in (
     encode,
     decode,
     reconstruct,
+    score,
     evaluate,
     reference,
     inspect,

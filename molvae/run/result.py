@@ -21,6 +21,7 @@ from molvae.corpus.splits import SPLIT_NAMES, TEST, TRAIN, VALID
 from molvae.errors import OutputError
 from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.training import Training, spread
+from molvae.latent.typicality import JUDGES, LANDMARKS, typical_of
 from molvae.model import MolVAE
 from molvae.network.priors import StandardNormal
 from molvae.run.base import Base
@@ -59,6 +60,16 @@ def completed(model: MolVAE, course: Course) -> MolVAE:
     old = model.checkpoint
     checkpoint = replace(old, prior=priors.best, record={**old.record, **record})
     return MolVAE(checkpoint, workers=model.workers)
+
+
+def with_typical(model: MolVAE, corpus: Corpus) -> MolVAE:
+    """The model, with what its later verb `score` compares molecules with."""
+    chosen = [
+        corpus.smiles(rows[spread(len(rows), count)])
+        for rows, count in ((corpus.rows(TRAIN), LANDMARKS), (corpus.rows(VALID), JUDGES))
+    ]
+    typical = typical_of(model.codec, *chosen)
+    return MolVAE(replace(model.checkpoint, typical=typical), workers=model.workers)
 
 
 def put_report(model: MolVAE, corpus: Corpus, seed: int) -> None:

@@ -27,7 +27,15 @@ from molvae.run.base import Base
 from molvae.run.course import Course
 from molvae.run.folder import RunFolder
 from molvae.run.request import PREPARING, Request
-from molvae.run.result import checkpoint_of, completed, draw, put_report, write, write_tables
+from molvae.run.result import (
+    checkpoint_of,
+    completed,
+    draw,
+    put_report,
+    with_typical,
+    write,
+    write_tables,
+)
 from molvae.training.team import Team
 
 
@@ -211,6 +219,8 @@ def _train(
         if ending != "interrupted":
             show("Fitting a prior to the latents of the training molecules ...")
             model = completed(model, course)
+            if first:
+                model = with_typical(model, preparation.corpus)
             if call["report"] and first:
                 put_report(model, preparation.corpus, settings.training.seed)
             if folder is not None and first:
