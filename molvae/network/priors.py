@@ -130,6 +130,10 @@ class Whitened(Prior):
         raise NotImplementedError
 
 
+SPREAD = 0.2
+"""Of the Gaussians of a mixture to begin with, in deviations of the latents."""
+
+
 class Mixture(Whitened):
     """A mixture of Gaussians, each with its own full covariance; one of them is a full Gaussian.
 
@@ -148,14 +152,14 @@ class Mixture(Whitened):
         self.below = nn.Parameter(torch.zeros(components, latent_dim, latent_dim))
 
     def first_weights(self, whitened: Tensor, random: torch.Generator) -> None:
-        """Half-way from the middle to some of the latents, and a little narrower than all."""
+        """A part of the way from the middle to some of the latents, each narrower than all."""
         components = len(self.logits)
         if components == 1:
             return
         chosen = torch.randint(len(whitened), (components,), generator=random)
         with torch.no_grad():
-            self.means.copy_(0.5 * whitened[chosen.to(whitened.device)])
-            self.log_scales.fill_(-0.5 * math.log(1 - 0.25))
+            self.means.copy_(SPREAD * whitened[chosen.to(whitened.device)])
+            self.log_scales.fill_(-0.5 * math.log(1 - SPREAD**2))
 
     def whitened_log_prob(self, whitened: Tensor) -> Tensor:
         """The log density of whitened latents, in nats: (B, D) to (B,)."""

@@ -8,7 +8,7 @@ VAE: Dai and Wipf, 2019, arXiv:1903.05789).
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -45,7 +45,7 @@ class PriorFit:
     """What a prior came to.
 
     Attributes:
-        name: Its kind.
+        name: What it is called: a key of `candidates`.
         rate: KL(q(z | x) || p(z)) of held-out molecules, in nats, or of training molecules where
             none are held out.
         step: The step whose weights were kept.
@@ -72,28 +72,41 @@ def fit_priors(training: Posteriors, held_out: Posteriors | None, seed: int) -> 
         held_out: Those to choose weights and kind by.
         seed: Of everything random; with the molecules it decides the result.
     """
-    judge = _Judge(training if held_out is None else held_out, seed)
-    found: list[tuple[Prior, PriorFit]] = []
-    for prior in _candidates(training, held_out is not None, seed):
-        step = 0
-        if isinstance(prior, Whitened):
-            step = _fit(prior, training, judge, seed)
-        found.append((prior, PriorFit(prior.name, judge.rate(prior), step)))
-    best, _ = min(found, key=lambda one: one[1].rate)
-    return FittedPriors(best.eval(), tuple(fit for _, fit in found))
+    priors = candidates(training, judged=held_out is not None, seed=seed)
+    fits = {
+        name: replace(fitted(prior, training, held_out, seed), name=name)
+        for name, prior in priors.items()
+    }
+    best = min(fits, key=lambda name: fits[name].rate)
+    return FittedPriors(priors[best].eval(), tuple(fits.values()))
 
 
-def _candidates(training: Posteriors, judged: bool, seed: int) -> list[Prior]:
-    """The priors to be fitted to so many molecules."""
+def candidates(training: Posteriors, *, judged: bool, seed: int) -> dict[str, Prior]:
+    """The priors that so many molecules allow, by name, to be fitted to them.
+
+    Args:
+        training: The molecules.
+        judged: Whether others are there to choose weights by.
+        seed: Of the first weights.
+    """
     count, latent_dim = training.mean.shape
     torch.manual_seed(seed)
-    kinds: list[Prior] = [StandardNormal(latent_dim)]
+    found: dict[str, Prior] = {"normal": StandardNormal(latent_dim)}
     if count > latent_dim:
-        components = min(COMPONENTS, count // ROWS_A_COMPONENT)
-        kinds += [Mixture(latent_dim, number) for number in {1, max(1, components)}]
+        found["gaussian"] = Mixture(latent_dim, 1)
+    components = min(COMPONENTS, count // ROWS_A_COMPONENT)
+    if components > 1 and count > latent_dim:
+        found["mixture"] = Mixture(latent_dim, components)
     if judged and count >= FEWEST and latent_dim > 1:
-        kinds.append(Flow(latent_dim, TRANSFORMS, HIDDEN))
-    return [kind.to(training.mean.device) for kind in kinds]
+        found["flow"] = Flow(latent_dim, TRANSFORMS, HIDDEN)
+    return {name: prior.to(training.mean.device) for name, prior in found.items()}
+
+
+def fitted(prior: Prior, training: Posteriors, held_out: Posteriors | None, seed: int) -> PriorFit:
+    """Fit a prior in place; see `fit_priors`."""
+    judge = _Judge(training if held_out is None else held_out, seed)
+    step = _fit(prior, training, judge, seed) if isinstance(prior, Whitened) else 0
+    return PriorFit(prior.name, judge.rate(prior), step)
 
 
 def _fit(prior: Whitened, training: Posteriors, judge: _Judge, seed: int) -> int:

@@ -1,0 +1,192 @@
+"""What latents of several sources decode to, and how much of that is the latent's.
+
+    python scripts/make_moses_data.py molsets-0.3.1-py3-none-any.whl --full
+    python scripts/bench_prior.py runs/moses
+    python scripts/bench_prior.py runs/moses --samples 30000 --sources flow ceiling
+
+For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
+made noisy to a level: N(0, I), the priors fitted anew to 50,000 training molecules (a full
+Gaussian, a mixture, a flow), or the ceiling, draws of the posteriors of one half of the test set; at
+a noise of 1 nothing of the latent is left, whatever the source. Told are
+
+- FCD to the other half of the test set, of all strings' molecules and of the strict ones alone
+  (redrawn until there are as many), less that of as many training molecules (the floor);
+- strict share, uniqueness and novelty of the molecules of the strict strings;
+- hits: distinct molecules that are in the training set and in the whole test set, which stand 9 to
+  1 when nothing is copied;
+- agreement: the share of pairs among ten decodes of one latent, each with noise of its own, that
+  are the same molecule;
+- way back: encode(decode(z)) - z, in units of the posterior's deviation, the root mean square.
+
+The files of MOSES aren't in random order: molecules are drawn from all of a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+
+import numpy as np
+import pandas as pd
+import torch
+
+import molvae
+from molvae.chem.identity import KnownMolecules
+from molvae.chem.strings import Decoded
+from molvae.codec import NetworkCodec
+from molvae.health.neighborhood import same_pairs
+from molvae.latent.generation import Latents, around, draw
+from molvae.metrics.basic import novelty, uniqueness
+from molvae.metrics.chemnet import activations
+from molvae.metrics.distribution import Moments, frechet_distance
+from molvae.network.priors import Prior
+from molvae.training.posteriors import Posteriors
+from molvae.training.priors import candidates, fitted
+
+DATA = Path(__file__).resolve().parent.parent / "data" / "full"
+FITTED, JUDGES = 50_000, 2_000
+"""Training molecules that priors are fitted to, and others that choose their weights."""
+
+CEILING = "ceiling"
+LATENTS, DECODES = 200, 10
+
+
+def main() -> None:
+    """Print a row for each source and level."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--sources", nargs="+", help="by default all")
+    parser.add_argument("--noise", type=float, nargs="+", default=(0.0, 0.5, 0.8))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    model = molvae.load(arguments.model)
+    test = smiles_of("moses_test")
+    halves = test[: len(test) // 2], test[len(test) // 2 :]
+    reference = Moments.of(activations(halves[1][: 2 * arguments.samples]))
+    training = smiles_of("moses_train", FITTED + JUDGES + arguments.samples)
+    floor = distance(training[-arguments.samples :], reference)
+    print(f"floor: FCD of {arguments.samples:,} training molecules {floor:.3f}")
+    bench = Bench(model, KnownMolecules.of(test), reference, floor, arguments.samples)
+    for name, latents in sources(model, training, halves[0], arguments.sources):
+        for noise in arguments.noise:
+            print(bench.row(name, latents, noise, arguments.seed), flush=True)
+    if not arguments.sources:
+        print(bench.row("nothing", model.codec.draw, 1.0, arguments.seed), flush=True)
+
+
+def smiles_of(name: str, count: int | None = None) -> list[str]:
+    """So many molecules of a part of MOSES, or all, in random order."""
+    table = pd.read_csv(DATA / f"{name}.csv.gz")["smiles"]
+    return table.sample(n=count, frac=None if count else 1, random_state=0).tolist()
+
+
+def sources(
+    model: molvae.MolVAE, training: list[str], half: list[str], wanted: list[str] | None
+) -> list[tuple[str, Latents]]:
+    """Where latents come from, by name."""
+    found: list[tuple[str, Latents]] = []
+    encodings = model.encode(training[: FITTED + JUDGES])
+    mean, deviation = (torch.from_numpy(one) for one in (encodings.mean, encodings.deviation))
+    parts = [
+        Posteriors(mean[rows], deviation[rows], mean[rows, :0])
+        for rows in (slice(FITTED), slice(FITTED, None))
+    ]
+    for name, prior in candidates(parts[0], judged=True, seed=0).items():
+        if wanted is None or name in wanted:
+            fit = fitted(prior, parts[0], parts[1], seed=0)
+            print(f"{name}: rate {fit.rate:.2f} nats on training molecules not fitted to")
+            found.append((name, codec_with(model, prior).draw))
+    if wanted is None or CEILING in wanted:
+        ceiling = model.encode(half[:FITTED])
+        usable = ceiling.usable
+        found.append((CEILING, around(ceiling.mean[usable], ceiling.deviation[usable])))
+    return found
+
+
+def codec_with(model: molvae.MolVAE, prior: Prior) -> NetworkCodec:
+    """The codec of the model with another prior."""
+    return NetworkCodec(replace(model.checkpoint, prior=prior.eval()), workers=model.workers)
+
+
+def distance(smiles: list[str], reference: Moments) -> float:
+    """FCD of molecules to the reference."""
+    return frechet_distance(Moments.of(activations(smiles)), reference)
+
+
+class Bench:
+    """Measures what latents decode to.
+
+    Args:
+        model: The model.
+        test: The molecules of the whole test set.
+        reference: What FCD is measured to.
+        floor: FCD of as many training molecules.
+        samples: Strings of a row.
+    """
+
+    def __init__(
+        self,
+        model: molvae.MolVAE,
+        test: KnownMolecules,
+        reference: Moments,
+        floor: float,
+        samples: int,
+    ) -> None:
+        self._model, self._test, self._reference = model, test, reference
+        self._floor, self._samples = floor, samples
+
+    def row(self, name: str, latents: Latents, noise: float, seed: int) -> str:
+        """A line of the table."""
+        drawn: list[Decoded] = []
+        strict: list[str] = []
+        stream = draw(
+            self._model.codec,
+            latents,
+            temperature=1.0,
+            noise=noise,
+            seed=seed,
+            strings_at_once=lambda: 4096,
+        )
+        for _, _, one in islice(stream, 20 * self._samples):
+            drawn.append(one)
+            strict += [one.smiles] if one.strict and one.smiles else []
+            if len(drawn) >= self._samples and len(strict) >= self._samples:
+                break
+        share = sum(one.strict for one in drawn) / len(drawn)
+        all_of_them = [one.smiles for one in drawn[: self._samples] if one.smiles]
+        chosen, distinct = strict[: self._samples], set(strict[: self._samples])
+        known = self._model.checkpoint.known
+        return (
+            f"{name:>9} noise {noise:.1f}: FCD over the floor "
+            f"{distance(all_of_them, self._reference) - self._floor:6.3f} all, "
+            f"{distance(chosen, self._reference) - self._floor:6.3f} strict; "
+            f"strict {share:.1%}, unique {uniqueness(chosen):.4f}, "
+            f"novel {novelty(chosen, known):.4f}, "
+            f"hits {sum(one in known for one in distinct)}:"
+            f"{sum(one in self._test for one in distinct)}; {self._of_the_latent(latents, noise)}"
+        )
+
+    def _of_the_latent(self, latents: Latents, noise: float) -> str:
+        """How much of what is decoded is the latent's."""
+        codec = self._model.codec
+        repeated = np.repeat(latents(LATENTS, 1, 0), DECODES, axis=0)
+        decoded = codec.decode(repeated, temperature=1.0, noise=noise, seed=3)
+        names = [one.smiles for one in decoded]
+        groups = [names[start : start + DECODES] for start in range(0, len(names), DECODES)]
+        back = codec.encode(names)
+        usable = back.usable
+        away = (back.mean - repeated)[usable] / back.deviation[usable]
+        return (
+            f"agreement {np.mean([same_pairs(group) for group in groups]):.3f}, "
+            f"way back {np.sqrt((away**2).mean()):.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
