@@ -6,8 +6,8 @@
 
 For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
 made noisy to a level: N(0, I), the priors fitted anew to 50,000 training molecules (a full
-Gaussian, a mixture, a flow), or the ceiling, draws of the posteriors of one half of the test set; at
-a noise of 1 nothing of the latent is left, whatever the source. Told are
+Gaussian, a mixture, a flow), or the ceiling, draws of the posteriors of one half of the test set.
+At a noise of 1 nothing of the latent is left, whatever the source. Told are
 
 - FCD to the other half of the test set, of all strings' molecules and of the strict ones alone
   (redrawn until there are as many), less that of as many training molecules (the floor);
