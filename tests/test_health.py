@@ -245,7 +245,9 @@ def test_copies_are_named_beside_a_gap() -> None:
 
 def test_what_the_prior_misses_is_told_in_numbers() -> None:
     _, finding = judge(a_report(strict=0.17, mismatch=25.0), SETTLED)
-    assert finding.why == "17% of its strings needed no repair, the latents lie 25.0 nats from it"
+    assert (
+        finding.why == "17% of its strings needed no repair, the latents lie 25.0 nats from N(0, I)"
+    )
     assert "larger --beta" in finding.advice
 
 

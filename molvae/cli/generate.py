@@ -26,7 +26,7 @@ from molvae.cli.output import check_image, check_table, write_table
     "--noise",
     type=click.FloatRange(0, 1),
     help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
-    "[default: 0.5]",
+    "[default: 0.8]",
 )
 @click.option(
     "--like",

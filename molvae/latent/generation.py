@@ -26,7 +26,7 @@ BATCH = 4096
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
 
-NOISE = 0.5
+NOISE = 0.8
 """Of the latents of `generate`: the prior gives the outline of a molecule, the decoder the rest."""
 
 _PROVENANCE = ("novel", "strict", "temperature", "noise", "block", "seed")
