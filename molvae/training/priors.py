@@ -28,7 +28,7 @@ TRANSFORMS, HIDDEN = 4, 256
 FEWEST = 5_000
 """Molecules below which a flow would learn them by heart."""
 
-STEPS, EPOCHS = 3_000, 30
+STEPS, EPOCHS = 1_500, 30
 """A fit ends with whichever comes first."""
 
 BATCH, LEARNING_RATE = 512, 2e-3
