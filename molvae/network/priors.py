@@ -130,7 +130,7 @@ class Whitened(Prior):
         raise NotImplementedError
 
 
-SPREAD = 0.2
+SPREAD = 0.5
 """Of the Gaussians of a mixture to begin with, in deviations of the latents."""
 
 

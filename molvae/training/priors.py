@@ -31,7 +31,10 @@ FEWEST = 5_000
 STEPS, EPOCHS = 1_500, 30
 """A fit ends with whichever comes first."""
 
-BATCH, LEARNING_RATE = 512, 2e-3
+BATCH = 512
+
+LEARNING_RATES = {Mixture.name: 1e-2, Flow.name: 2e-3}
+"""To begin with, by kind; they fall to zero as a cosine."""
 
 LOOKS = 20
 """Looks at the held-out molecules during a fit."""
@@ -114,7 +117,7 @@ def _fit(prior: Whitened, training: Posteriors, judge: _Judge, seed: int) -> int
     rows = len(training.mean)
     prior.begin(training.draw(generator(seed, _BEGIN)), generator(seed, _BEGIN, 1))
     steps = min(STEPS, EPOCHS * -(-rows // BATCH))
-    optimiser = torch.optim.Adam(prior.parameters(), LEARNING_RATE)
+    optimiser = torch.optim.Adam(prior.parameters(), LEARNING_RATES[prior.name])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     best, kept, best_step = judge.rate(prior), copy.deepcopy(prior.state_dict()), 0
     taken, epoch = 0, 0
