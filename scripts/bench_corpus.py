@@ -125,7 +125,7 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
         told = prepared(table, workers, place)
         peaks.append(told["peak"])
         print(
-            f"{size:12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
+            f"{told['kept'] + told['merged'] + told['rejected']:12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
             f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB "
             f"{told['all'] / 2**20:11.0f} MB",
             flush=True,
