@@ -47,6 +47,8 @@ CHAINS = (
 """What is put in front of a molecule's SMILES: an atom that is bound to its first one."""
 WINDOW, STRIDE = 14, 3
 """Symbols of a small molecule, and from the beginning of one to that of the next."""
+COUNTED = ("kept", "merged", "rejected")
+"""What may become of a row."""
 CUT = 500_000
 """Molecules of the training set that are cut into small ones."""
 
@@ -125,7 +127,7 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
         told = prepared(table, workers, place)
         peaks.append(told["peak"])
         print(
-            f"{told['kept'] + told['merged'] + told['rejected']:12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
+            f"{sum(told[name] for name in COUNTED):12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
             f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB "
             f"{told['all'] / 2**20:11.0f} MB",
             flush=True,
