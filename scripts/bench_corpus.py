@@ -127,7 +127,8 @@ def memory(sizes: list[int], workers: int, place: Path) -> None:
         told = prepared(table, workers, place)
         peaks.append(told["peak"])
         print(
-            f"{sum(told[name] for name in COUNTED):12,} {told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
+            f"{sum(told[name] for name in COUNTED):12,} "
+            f"{told['kept']:12,} {told['merged']:9,} {told['rejected']:9,} "
             f"{told['seconds']:8.0f} {told['peak'] / 2**20:10.0f} MB "
             f"{told['all'] / 2**20:11.0f} MB",
             flush=True,
