@@ -47,7 +47,7 @@ from molvae.cli.output import check_image, check_table, write_table
     show_default=True,
     help="Of the decoder, for these: 0 takes the likeliest token each time.",
 )
-@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@options.keep_repaired
 @options.flatten
 @options.seed
 @options.output

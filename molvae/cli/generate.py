@@ -41,7 +41,7 @@ from molvae.cli.output import check_image, check_table, write_table
 @options.filters
 @click.option("--keep-known", is_flag=True, help="Keep molecules of the training set.")
 @click.option("--keep-repeated", is_flag=True, help="Keep molecules that came before.")
-@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@options.keep_repaired
 @click.option("--raw", is_flag=True, help="Keep all that is drawn, the invalid too: to evaluate.")
 @click.option(
     "--batch-size",

@@ -35,7 +35,7 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="NAME",
     help="latent (even along the path) or similarity (so that it changes evenly).",
 )
-@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@options.keep_repaired
 @options.flatten
 @options.output
 @options.image

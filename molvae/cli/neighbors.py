@@ -51,7 +51,7 @@ def read_range(context: click.Context, parameter: click.Parameter, text: str) ->
 @click.option("--keep-scaffold", is_flag=True, help="Keep the Murcko scaffold of the compound.")
 @options.filters
 @click.option("--novel", is_flag=True, help="Refuse molecules of the training set.")
-@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@options.keep_repaired
 @click.option(
     "--budget",
     type=click.IntRange(1),

@@ -44,7 +44,7 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Compound to start from; may be repeated.  [default: the best of some draws]",
 )
 @options.filters
-@click.option("--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair.")
+@options.keep_repaired
 @options.seed
 @options.output
 @options.image

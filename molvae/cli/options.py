@@ -26,6 +26,9 @@ smiles_column = click.option(
 seed = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random."
 )
+keep_repaired = click.option(
+    "--keep-repaired", is_flag=True, help="Keep strings that SELFIES had to repair."
+)
 flatten = click.option(
     "--flatten",
     is_flag=True,

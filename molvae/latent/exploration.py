@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from molvae.chem.likeness import Likeness, pattern
 from molvae.chem.molecules import parse
 from molvae.chem.strings import Decoded
 from molvae.latent.allocation import Allocation
+from molvae.latent.generation import refused
 
 ROUND = 256
 """Draws after which it is decided anew where the next ones go."""
@@ -101,15 +102,9 @@ class Tally:
         return self.lacking + self.known + self.filtered + self.repeated + self.taken
 
     def __str__(self) -> str:
-        refused = [
-            f"{getattr(self, field.name) / max(1, self.drawn):.1%} {field.name}"
-            for field in fields(self)[1:-1]
-            if getattr(self, field.name)
-        ]
-        why = f"; refused: {', '.join(refused)}" if refused else ""
         return (
             f"{self.taken:,} molecules from {self.drawn:,} strings, "
-            f"{self.in_range:,} of them in the range{why}"
+            f"{self.in_range:,} of them in the range{refused(self)}"
         )
 
 

@@ -58,6 +58,20 @@ class Wanted:
             known_filter(name)
 
 
+def refused(tally: Any) -> str:
+    """The shares of the strings that a tally counts as refused; empty when there are none.
+
+    Args:
+        tally: A dataclass of counts: ``drawn`` first, then one a reason, at last what was taken.
+    """
+    shares = [
+        f"{getattr(tally, field.name) / max(1, tally.drawn):.1%} {field.name}"
+        for field in fields(tally)[1:-1]
+        if getattr(tally, field.name)
+    ]
+    return f"; refused: {', '.join(shares)}" if shares else ""
+
+
 @dataclass
 class Tally:
     """What became of the strings drawn, each counted once.
@@ -81,13 +95,7 @@ class Tally:
     taken: int = 0
 
     def __str__(self) -> str:
-        refused = [
-            f"{getattr(self, field.name) / max(1, self.drawn):.1%} {field.name}"
-            for field in fields(self)[1:-1]
-            if getattr(self, field.name)
-        ]
-        why = f"; refused: {', '.join(refused)}" if refused else ""
-        return f"{self.taken:,} molecules from {self.drawn:,} strings{why}"
+        return f"{self.taken:,} molecules from {self.drawn:,} strings{refused(self)}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,9 @@ class Generation:
     """Generated molecules.
 
     Attributes:
-        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``temperature``, ``block``
-            and ``seed``; with a reference also ``nearest_reference`` and ``similarity``.
+        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``temperature``,
+            ``noise``, ``block`` and ``seed``; with a reference also ``nearest_reference`` and
+            ``similarity``.
         latents: Where each row was decoded from, (N, D) float32.
         tally: What became of the strings drawn.
     """
