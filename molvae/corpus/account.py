@@ -100,7 +100,7 @@ class Rejects:
     def _merged(self) -> Iterator[tuple[int, str]]:
         """Molecules that an earlier row has brought, by their place."""
         store = self._store
-        for place, first in zip(store.like_place.tolist(), store.like_first.tolist(), strict=True):
+        for place, first in zip(store.like_place, store.like_first, strict=True):
             if place not in self._late:
                 yield place, f"same molecule as row {store.row[first]}"
 

@@ -1,15 +1,21 @@
-"""Columns of any length on disk: appended block by block, read as memory-mapped arrays."""
+"""Columns of any length on disk: appended block by block, read as they are needed."""
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from struct import Struct
+from threading import Lock
 from typing import Any, overload
 
 import numpy as np
 
 _ERRORS = "surrogatepass"  # what a DataFrame holds may be no Unicode text
+_END, _PAIR = Struct("<q"), Struct("<qq")
+"""Where an array ends, and where one and the next do."""
 
 
 class Column:
@@ -103,6 +109,53 @@ def mapped(path: Path, dtype: str, width: int | None = None) -> np.ndarray:
     return np.memmap(path, dtype=kind, mode="r", shape=shape).view(np.ndarray)
 
 
+class _File:
+    """A file of which parts are read; mapped, all that was ever read of it would fill the memory.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream, self._lock = path.open("rb", buffering=0), Lock()
+        self.size = path.stat().st_size
+        weakref.finalize(self, self._stream.close)
+
+    def read(self, start: int, size: int) -> bytes:
+        """So many bytes from a place on; several threads and processes may read at a time."""
+        if hasattr(os, "pread"):
+            return os.pread(self._stream.fileno(), size, start)
+        with self._lock:  # Windows lacks it, and forks no process that would share the place
+            self._stream.seek(start)
+            return self._stream.read(size)
+
+
+class Pieces:
+    """Arrays of numbers of varied length as they lie on disk, one after the other.
+
+    Args:
+        path: The file of the numbers.
+        dtype: Their type.
+        ends: The file that tells where each array ends.
+    """
+
+    def __init__(self, path: Path, dtype: str, ends: Path) -> None:
+        self._file, self._ends, self._dtype = _File(path), _File(ends), np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return self._ends.size // _END.size
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """An array, (T,)."""
+        place = range(len(self))[place]
+        read = self._ends.read(max(0, place - 1) * _END.size, (1 + (place > 0)) * _END.size)
+        start, end = _PAIR.unpack(read) if place else (0, *_END.unpack(read))
+        width = self._dtype.itemsize
+        return np.frombuffer(
+            self._file.read(start * width, (end - start) * width), dtype=self._dtype
+        )
+
+
 class Texts(Sequence[str]):
     """A column of texts as it lies on disk.
 
@@ -111,10 +164,10 @@ class Texts(Sequence[str]):
     """
 
     def __init__(self, path: Path) -> None:
-        self._bytes, self._ends = mapped(path, "u1"), mapped(ends_of(path), "<i8")
+        self._pieces = Pieces(path, "u1", ends_of(path))
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._pieces)
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -124,9 +177,7 @@ class Texts(Sequence[str]):
         """A text, or several."""
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
-        start = self._ends[place - 1] if place else 0
-        return self._bytes[start : self._ends[place]].tobytes().decode(errors=_ERRORS)
+        return self._pieces[place].tobytes().decode(errors=_ERRORS)
 
 
 def blocks(path: Path, dtype: str, numbers: int) -> Iterator[np.ndarray]:

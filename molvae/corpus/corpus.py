@@ -271,7 +271,7 @@ def _account(store: Store, split: np.ndarray, late: dict[int, str]) -> Account:
     return Account(
         rows=store.facts["rows"],
         kept=int(kept.sum()),
-        merged=sum(1 for place in store.like_place.tolist() if place not in late),
+        merged=len(store.like_place) - int(np.isin(store.like_place, list(late)).sum()),
         changed=store.changed(kept),
         rejected=dict(rejected),
     )

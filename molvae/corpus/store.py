@@ -1,4 +1,4 @@
-"""The molecules of a table, encoded once and kept on disk; memory-mapped, never whole in memory."""
+"""The molecules of a table, encoded once and kept on disk; never whole in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from molvae import files
 from molvae import settings as checks
 from molvae.chem.standard import STEPS, Standard
-from molvae.corpus.columns import Texts, blocks, mapped
+from molvae.corpus.columns import Pieces, Texts, blocks, mapped
 from molvae.corpus.reading import TableSource
 
 FORMAT = 1
@@ -131,7 +131,7 @@ class Store:
             else np.empty((len(self.row), 0))
         )
         self.smiles, self._text = Texts(folder / "smiles"), Texts(folder / "text")
-        self._ids, self._ends = self._mapped("token_ids"), self._mapped("ends")
+        self._ids = Pieces(folder / "token_ids", NUMBERS["token_ids"], folder / "ends")
 
     def __len__(self) -> int:
         return len(self.row)
@@ -152,9 +152,7 @@ class Store:
 
     def ids(self, place: int) -> np.ndarray:
         """The ids of a molecule's symbols, (T,) uint16."""
-        end = self._ends[place]
-        ids: np.ndarray = self._ids[end - self.length[place] : end]
-        return ids
+        return self._ids[place]
 
     def text(self, place: int) -> str:
         """The text that a molecule was given as."""
@@ -163,7 +161,7 @@ class Store:
     def rejected(self) -> Iterator[tuple[int, str, str]]:
         """Rows that hold no molecule that can be encoded, with their text and the reason."""
         texts, reasons = (Texts(self.folder / f"rejected_{one}") for one in ("text", "reason"))
-        return zip(self._mapped("rejected_row").tolist(), texts, reasons, strict=True)
+        return zip(map(int, self._mapped("rejected_row")), texts, reasons, strict=True)
 
     def changed(self, kept: np.ndarray) -> dict[str, int]:
         """How many molecules, of those chosen by (M,) bool, each step of standardising changed."""
