@@ -241,6 +241,7 @@ def test_what_is_a_row(tmp_path: Path) -> None:
     assert len(pd.read_csv(two)) == 4
     assert rows(written(tmp_path / "t.smi", "\nCCO")) == [["", ""], ["CCO", ""]]
     assert rows([None, "CCO", float("nan")]) == [[""], ["CCO"], [""]]
+    assert rows([None, "C\ud800", "CCO"]) == [[""], ["C?"], ["CCO"]]  # half of a surrogate pair
 
 
 @pytest.mark.parametrize("end", ["", "\n"])

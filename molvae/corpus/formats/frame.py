@@ -40,5 +40,9 @@ def texts(column: pd.Series) -> list[str]:
     ['1.5', '']
     """
     blank = column.isna()
-    written: list[str] = column.astype(str).mask(blank, "").tolist()
-    return written
+    try:
+        written = column.astype(str)
+    except UnicodeEncodeError:  # half a character of UTF-16, which no file can hold
+        written = column.map(lambda one: str(one).encode(errors="replace").decode())
+    found: list[str] = written.mask(blank, "").tolist()
+    return found
