@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from molvae import checkpoint as checkpoints
 from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
-from molvae.chem.molecules import canonical_many
+from molvae.chem.standard import standard_many
 from molvae.chem.strings import preset_of
 from molvae.codec import Encodings, NetworkCodec
 from molvae.corpus.latents import LatentSource, open_latents
@@ -35,6 +36,7 @@ from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 from molvae.latent.typicality import ROWS, SAMPLES, score
+from molvae.parallel import ordered
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -48,7 +50,7 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-        usable = device.type != "meta"
+        usable = device.type not in ("meta", "mps")  # Apple's has no double precision for sums
     except (RuntimeError, AssertionError):
         usable = False
     if not usable:
@@ -141,7 +143,7 @@ class MolVAE:
         strict: bool = True,
         unique: bool = True,
         novel: bool = True,
-        filters: Sequence[str] = (),
+        filters: str | Iterable[str] = (),
         reference: Source | None = None,
         batch_size: int = BATCH,
         on_taken: Callable[[], object] = lambda: None,
@@ -153,10 +155,12 @@ class MolVAE:
         names: list[str] = []
         if reference is not None:
             table = as_table(reference, workers=self.workers)
-            names = [one for one in canonical_many(table[smiles_column(table)].tolist()) if one]
+            work = partial(standard_many, standard=self.checkpoint.standard)
+            texts = table[smiles_column(table)].tolist()
+            names = [one for one in ordered(work, texts, self.workers, given_up="") if one]
             if not names:
                 raise TableError("The reference holds no molecule that RDKit can read.")
-        wanted = Wanted(valid, strict, unique, novel, tuple(filters))
+        wanted = Wanted(valid, strict, unique, novel, tuple(_texts(filters)))
         return generate(
             self.codec,
             count,
@@ -184,7 +188,7 @@ class MolVAE:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
         return interpolate(
             self.codec,
-            _smiles(compounds),
+            _texts(compounds),
             steps=steps,
             curve=path,
             spacing=spacing,
@@ -236,7 +240,7 @@ class MolVAE:
         fingerprint: str = "morgan2",
         keep: str = "",
         keep_scaffold: bool = False,
-        filters: Sequence[str] = (),
+        filters: str | Iterable[str] = (),
         novel: bool = False,
         strict: bool = True,
         flat: bool = False,
@@ -245,10 +249,12 @@ class MolVAE:
         on_taken: Callable[[], object] = lambda: None,
     ) -> Neighborhood:
         """Find molecules at a similarity; see `molvae.latent.neighborhoods.neighbors`."""
-        sought = Sought(similarity, fingerprint, keep, keep_scaffold, strict, novel, tuple(filters))
+        sought = Sought(
+            similarity, fingerprint, keep, keep_scaffold, strict, novel, tuple(_texts(filters))
+        )
         return neighbors(
             self.codec,
-            _smiles(compounds),
+            _texts(compounds),
             self.checkpoint.known,
             sought,
             count=count,
@@ -267,7 +273,7 @@ class MolVAE:
         budget: int = 1000,
         method: str = "auto",
         start: str | Iterable[str] = (),
-        filters: Sequence[str] = ("moses",),
+        filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
         on_round: Callable[[int, float], None] = lambda evaluations, best: None,
@@ -279,8 +285,8 @@ class MolVAE:
             self.checkpoint.known,
             budget=budget,
             method=method,
-            start=_smiles(start),
-            filters=filters,
+            start=_texts(start),
+            filters=_texts(filters),
             strict=strict,
             seed=seed,
             head_r2=self._head_r2(),
@@ -502,7 +508,7 @@ class MolVAE:
         return {head["name"]: head["r2"] for head in heads}
 
 
-def _smiles(compounds: str | Iterable[str]) -> list[str]:
-    """Compounds as a list; a single one may stand without one."""
-    given = [compounds] if isinstance(compounds, str) else compounds
-    return ["" if one is None else str(one) for one in given]
+def _texts(given: str | Iterable[str]) -> list[str]:
+    """Texts as a list; a single one may stand without one."""
+    several = [given] if isinstance(given, str) else given
+    return ["" if one is None else str(one) for one in several]

@@ -121,6 +121,13 @@ def noise(value: Any) -> np.ndarray:
     return levels
 
 
+def level(value: Any) -> float:
+    """One noise level, from 0 to 1."""
+    levels = noise(value)
+    require(levels.ndim == 0, f"noise is one number from 0 to 1 here, not {value!r}.")
+    return float(levels)
+
+
 def require(condition: bool, message: str) -> None:
     """Raise `SettingsError` with the message unless the condition holds."""
     if not condition:

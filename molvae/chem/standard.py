@@ -20,7 +20,7 @@ in this order:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -129,6 +129,18 @@ def standardise(
     if molecule.GetNumHeavyAtoms() > standard.max_heavy_atoms:
         raise MoleculeError(f"more than {standard.max_heavy_atoms} heavy atoms")
     return Standardised(molecule, smiles, tuple(steps))
+
+
+def standard_many(smiles: Sequence[str], standard: Standard) -> list[str]:
+    """The SMILES of molecules in their standard form, empty for what is none or is refused."""
+    return [_standard_or_empty(one, standard) for one in smiles]
+
+
+def _standard_or_empty(smiles: str, standard: Standard) -> str:
+    try:
+        return standardise(parse(smiles), standard, smiles).smiles
+    except MoleculeError:
+        return ""
 
 
 def _without_atom_maps(molecule: Molecule) -> Molecule:

@@ -26,7 +26,7 @@ from molvae.cli.output import check_image, check_table, write_table
     "--noise",
     type=click.FloatRange(0, 1),
     help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
-    "[default: 0.8]",
+    "[default: 0.8, and 0 for a model that wasn't trained with any]",
 )
 @click.option(
     "--like",
@@ -86,7 +86,8 @@ def generate(
     """
     if raw and filters:
         raise click.UsageError("--raw keeps all that is drawn; a --filter would refuse some.")
-    check_table(output)
+    for source in (like, reference):
+        check_table(output, source)
     check_image(image)
     from molvae import display
     from molvae.chem.drawing import draw_grid
@@ -116,8 +117,8 @@ def generate(
             f"Only {len(found.table):,} of {count:,} were found: too few strings are acceptable. "
             "A lower --temperature, fewer filters, or longer training helps."
         )
-    if image is not None and len(found.table):
-        shown = found.table.head(20)
+    shown = found.table[found.table["smiles"] != ""].head(20)
+    if image is not None and len(shown):
         legends = [
             f"logP {logp:.1f}  QED {qed:.2f}"
             for logp, qed in zip(shown["logp"], shown["qed"], strict=True)

@@ -57,7 +57,7 @@ def interpolate(
     Each distinct molecule is a row, with its Tanimoto similarity to the first and the last
     compound, and the log density of its point under the model's prior. The picture shows the
     two similarities below each molecule. Points whose string SELFIES had to repair are left out,
-    and counted. The first and the last are always the compounds given.
+    and counted. The first and the last are the compounds given; a molecule is a row only once.
 
     `dense` starts with the great arc and moves it, where it is less dense than its ends, to
     where molecules lie. `similarity` decodes eight times as many points and takes those that

@@ -93,7 +93,7 @@ class Rejects:
             files.atomic_path(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8", errors="replace") as stream,
         ):
-            writer = csv.writer(stream, lineterminator="\n")
+            writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             writer.writerow(_COLUMNS)
             writer.writerows(self)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ class _Columns(LatentSource):
     """The columns z1, z2 ... of a table, in the order of their numbers."""
 
     def __init__(self, table: TableSource) -> None:
-        names = [name for name in table.columns if name[:1] == "z" and name[1:].isdigit()]
+        names = [name for name in table.columns if name[:1] == "z" and name[1:].isdecimal()]
         if not names:
             raise TableError(f"{table.name} has no columns z1, z2 ... as encode writes them.")
         self._table, self._names = table, sorted(names, key=lambda name: int(name[1:]))
@@ -98,9 +99,11 @@ def _as_array(values: Any) -> np.ndarray:
 
 def _mapped(path: Path) -> np.ndarray:
     try:
-        values: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        values: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise TableError(f"No file {path}.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise TableError(f"{path} is no array of numbers ({error}).") from None
+    if not isinstance(values, np.ndarray):
+        raise TableError(f"{path} holds several arrays. Save the latents alone, with numpy.save.")
     return values

@@ -124,7 +124,7 @@ def combine(
         SettingsError: Without a term or a set, or for a number out of range.
     """
     checks.require(checks.whole("count", count) >= 0, f"count is 0 or more, not {count}.")
-    draws = _Draws(float(checks.noise(noise)), checks.temperature(temperature), checks.seed(seed))
+    draws = _Draws(checks.level(noise), checks.temperature(temperature), checks.seed(seed))
     place = _added(codec, weighted(terms), members, flat)
     notes = list(place.notes)
     (own,) = codec.decode(place.latent[None])

@@ -29,7 +29,7 @@ def decode_parts(
         SettingsError: When the latents have another width than the model's.
     """
     if len(source.shape) != 2 or source.shape[1] != codec.latent_dim:
-        shape = " x ".join(map(str, source.shape))
+        shape = " x ".join(map(str, source.shape)) or "a single number"
         raise SettingsError(
             f"The latents are {shape}; this model's have {codec.latent_dim} numbers a row."
         )

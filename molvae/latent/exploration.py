@@ -14,6 +14,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.likeness import Likeness, pattern
 from molvae.chem.molecules import parse
 from molvae.chem.strings import Decoded
+from molvae.errors import SettingsError
 from molvae.latent.allocation import Allocation
 from molvae.latent.generation import refused
 
@@ -51,7 +52,12 @@ class Sought:
     filters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        low, high = self.similarity
+        try:
+            low, high = map(float, self.similarity)
+        except (TypeError, ValueError):
+            raise SettingsError(
+                f"similarity is a range such as (0.5, 0.7), not {self.similarity!r}."
+            ) from None
         checks.require(
             0 <= low <= high <= 1,
             f"similarity is a range from 0 to 1, the lower end first, not {low:g}:{high:g}.",

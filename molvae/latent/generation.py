@@ -207,7 +207,7 @@ def generate(
     """
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
     temperature, seed = checks.temperature(temperature), checks.seed(seed)
-    noise = usual_noise(codec) if noise is None else float(checks.noise(noise))
+    noise = usual_noise(codec) if noise is None else checks.level(noise)
     known = known | KnownMolecules.of(reference)
     tally, taken = Tally(), set[str]()
     rows: list[dict[str, Any]] = []

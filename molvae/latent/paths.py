@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from molvae import settings as checks
 from molvae.chem.drawing import draw_grid
 from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import parse
@@ -101,7 +102,9 @@ def interpolate(
     usable = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
     if len(usable) < len(walked):
         left_out = len(walked) - len(usable)
-        notes.append(f"{left_out} of {len(walked)} points between needed repair: left out.")
+        notes.append(
+            f"{left_out} of {len(walked)} points between needed repair or hold nothing: left out."
+        )
     legs, jumps = [], []
     for leg, (start, end) in enumerate(zip(ends.smiles[:-1], ends.smiles[1:], strict=True)):
         between = usable[usable["leg"] == leg]
@@ -117,7 +120,7 @@ def interpolate(
 def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> None:
     if len(compounds) < 2:
         raise SettingsError("A path needs two compounds or more.")
-    if steps < 3:
+    if checks.whole("steps", steps) < 3:
         raise SettingsError(f"A path has 3 steps or more, not {steps}.")
     if curve not in CURVES:
         raise SettingsError(f"No path {curve!r}.{nearest(curve, CURVES)}")

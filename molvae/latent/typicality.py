@@ -25,6 +25,9 @@ SAMPLES = 32
 LANDMARKS, JUDGES = 5_000, 2_000
 """Training molecules whose latents a model keeps, and held-out ones whose scores it keeps."""
 
+FEWEST_JUDGES = 10
+"""Fewer held-out molecules tell nothing of what is usual."""
+
 ROWS = 2_048
 """Rows scored at a time: each is decoded many times over."""
 
@@ -136,10 +139,13 @@ def typical_of(codec: Codec, training: Sequence[str], held_out: Sequence[str]) -
     Args:
         codec: Of the model.
         training: SMILES of training molecules, whose latents are kept.
-        held_out: SMILES of molecules that the model wasn't trained on, whose scores are kept.
+        held_out: SMILES of molecules that the model wasn't trained on, whose scores are kept; of
+            fewer than `FEWEST_JUDGES` none is.
     """
     landmarks = _usable(codec, training).mean.astype(np.float16)
     judges = _usable(codec, held_out)
+    if len(judges.smiles) < FEWEST_JUDGES:
+        return Typical(landmarks, np.empty(0, dtype=np.float32), np.zeros(2))
     expected = _line(_tokens(judges), surprise(codec, judges))
     scores = np.sort(outlier_scores(codec, judges, expected)).astype(np.float32)
     return Typical(landmarks, scores, expected)
@@ -153,7 +159,10 @@ def remark(typical: Typical | None) -> str:
             "It is stored when training ends: `molvae train DATA -o FOLDER --from MODEL`."
         )
     if not len(typical.scores):
-        return "No molecule was held out in training, so outlier is empty: train with some."
+        return (
+            f"Fewer than {FEWEST_JUDGES} molecules were held out in training, so outlier is empty: "
+            "train with more."
+        )
     return ""
 
 
@@ -219,8 +228,6 @@ def _tokens(encodings: Encodings) -> np.ndarray:
 
 def _line(places: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The straight line of least squares: its value at 0 and its slope, (2,) float64."""
-    if not len(places):
-        return np.zeros(2)
     centred = places - places.mean()
     spread = centred @ centred
     slope = centred @ values / spread if spread else 0.0

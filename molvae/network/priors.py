@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
-import zuko
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -202,6 +201,9 @@ class Flow(Whitened):
 
     def __init__(self, latent_dim: int, transforms: int, hidden: int) -> None:
         super().__init__(latent_dim)
+        # Not at the head of this file: zuko turns off the checks of torch.distributions for all.
+        import zuko
+
         self.transforms, self.hidden = transforms, hidden
         self.flow = zuko.flows.MAF(
             latent_dim, transforms=transforms, hidden_features=(hidden, hidden)
@@ -209,6 +211,8 @@ class Flow(Whitened):
 
     def whitened_log_prob(self, whitened: Tensor) -> Tensor:
         """The log density of whitened latents, in nats: (B, D) to (B,)."""
+        if not len(whitened):  # which zuko can't reshape
+            return whitened.new_zeros(0)
         nats: Tensor = self.flow().log_prob(whitened)
         return nats
 

@@ -117,9 +117,10 @@ class SequenceVAE(nn.Module):
             logits, state = self.decoder(self.embedding(token), told, state)
             logits = logits[:, 0].float()
             logits[:, [PAD, BOS]] = -torch.inf
-            if temperature == 0 or uniforms is None:
+            if temperature == 0:
                 choice = logits.argmax(dim=-1)
             else:
+                assert uniforms is not None
                 choice = _draw(logits / temperature, uniforms[:, place])
             choice = choice.masked_fill(done, PAD)
             written.append(choice)

@@ -89,13 +89,11 @@ def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, see
     steps = min(STEPS, epochs * -(-len(known) // size))
     optimiser = torch.optim.AdamW(heads.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     weight = 1 / (known.counts() / len(known)).clamp(min=SCARCEST)  # (P,)
-    taken = 0
-    for epoch in range(epochs):
+    taken = epoch = 0
+    while taken < steps:
         order = torch.randperm(len(known), generator=generator(seed, _ORDER, epoch))
         latents = known.draw(generator(seed, _NOISE, epoch))
-        for rows in torch.split(order.to(network.device), size):
-            if taken == steps:
-                break
+        for rows in torch.split(order.to(network.device), size)[: steps - taken]:
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * _share(taken, steps)
             error = heads(latents[rows]) - known.values[rows]
@@ -105,6 +103,7 @@ def refit(network: SequenceVAE, training: Batches, held_out: Batches | None, see
             taken += 1
             if taken % max(1, steps // LOOKS) == 0 or taken == steps:
                 judge.look(taken)
+        epoch += 1
     best = judge.finish(taken)
     counts = judge.counts.tolist()
     return HeadsFit(len(known), tuple(known.counts().tolist()), tuple(counts), taken, best)
