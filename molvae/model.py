@@ -458,8 +458,8 @@ class MolVAE:
         price = edit_price(self.corruption, len(self.checkpoint.vocabulary.symbols))
         asked, first = Asked(price, count, draws, seed), 0
         whole = -(-checks.count("rows", rows) // BLOCK) * BLOCK
+        known = self.checkpoint.known
         for texts, encodings in self._encoded(source, column, flat, whole, salvaged=True):
-            known = self.checkpoint.known
             yield repair(self.codec, texts, encodings, known, asked, first_row=first)
             first += len(texts)
 

@@ -210,7 +210,7 @@ class _Chain:
         self._atoms = 0
         self._ends: list[int | None] = [None]  # what the next atom is bonded to, by branch
         self._openings: dict[int, _Opening] = {}
-        self._bonded: set[tuple[int, int]] = set()
+        self._bonded: set[frozenset[int]] = set()
         self._closing: set[int] = set()
 
     def pieces(self) -> list[str]:
@@ -222,7 +222,7 @@ class _Chain:
         """Put an atom behind the last one."""
         before = self._ends[-1]
         if before is not None:
-            self._bonded.add((before, self._atoms))
+            self._bonded.add(frozenset((before, self._atoms)))
         self._pieces.append(atom if before is None else bond + atom)
         self._ends[-1] = self._atoms
         self._atoms += 1
@@ -232,18 +232,18 @@ class _Chain:
         here = self._ends[-1]
         if here is None or self._pieces[-1] == "(":
             return
-        start = self._openings.get(label)
+        start = self._openings.pop(label, None)
         if start is None:
             self._openings[label] = _Opening(len(self._pieces), here, bond)
-        elif start.atom == here or (start.atom, here) in self._bonded:
-            self._pieces[start.piece] = ""
-            del self._openings[label]
+            self._pieces.append(f"{bond}%{label:02d}")
             return
-        else:
-            self._bonded.add((start.atom, here))
-            del self._openings[label]
+        ends = frozenset((start.atom, here))
+        if len(ends) == 1 or ends in self._bonded:
+            self._pieces[start.piece] = ""
+            return
+        self._bonded.add(ends)
         # Two bonds of one closure might contradict each other.
-        self._pieces.append(f"{'' if start and start.bond else bond}%{label:02d}")
+        self._pieces.append(f"{'' if start.bond else bond}%{label:02d}")
 
     def branch(self, end: int) -> None:
         """Begin a branch at the last atom, which the token at a place ends."""

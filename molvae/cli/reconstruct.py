@@ -47,8 +47,8 @@ def reconstruct(
     Files of any size are read, taken there and back and written part by part.
 
     With --proposals, rows may be broken: what RDKit can't read is read as far as it goes. Proposals
-    are ranked by their likelihood and by the edits that they need. An ordinary molecule is its own
-    best proposal, with no edit. A row without any has a line with the reason.
+    are ranked by their likelihood and by the edits that they need. An ordinary molecule is as a
+    rule its own best proposal, with no edit. A row without any has a line with the reason.
 
     \b
     Examples:

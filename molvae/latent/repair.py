@@ -23,6 +23,7 @@ import pandas as pd
 from molvae import settings as checks
 from molvae.chem.fingerprints import similarities
 from molvae.chem.identity import KnownMolecules
+from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec, Encodings
 from molvae.latent.typicality import surprise
 
@@ -180,22 +181,25 @@ def repair(
 def _drawn(codec: Codec, encodings: Encodings, asked: Asked, first_row: int) -> list[list[str]]:
     """Distinct molecules for each row: itself, what its mean decodes to, and its draws."""
     first_block, draws = first_row * asked.draws // BLOCK, asked.draws
-    means = codec.decode(encodings.mean)
-    latents = _around(encodings, asked, first_block)
     levels = np.resize(LEVELS, draws) if codec.knows_noise else np.zeros(draws)
-    decoded = codec.decode(
-        latents,
+    means = codec.decode(encodings.mean)
+    drawn = codec.decode(
+        _around(encodings, asked, first_block),
         temperature=1.0,
         noise=np.tile(levels, len(means)),
         seed=asked.seed,
         first_block=first_block,
     )
-    names = []
-    for row, own in enumerate(encodings.smiles):
-        some = [means[row], *decoded[row * draws : (row + 1) * draws]]
-        strict = [own, *(one.smiles for one in some if one.strict)]
-        names.append(list(dict.fromkeys(name for name in strict if name)))
-    return names
+    return [
+        _distinct(own, [means[row], *drawn[row * draws : (row + 1) * draws]])
+        for row, own in enumerate(encodings.smiles)
+    ]
+
+
+def _distinct(own: str, decoded: Sequence[Decoded]) -> list[str]:
+    """The molecule itself, if it is one, and those of the decoded strings that are strict."""
+    strict = (one.smiles for one in decoded if one.strict)
+    return [name for name in dict.fromkeys([own, *strict]) if name]
 
 
 def _around(encodings: Encodings, asked: Asked, first_block: int) -> np.ndarray:
