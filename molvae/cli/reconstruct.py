@@ -51,7 +51,7 @@ def reconstruct(
     rule its own best proposal, with no edit. A row without any has a line with the reason.
 
     \b
-    Examples:
+    Example:
       molvae reconstruct -m runs/mine data.csv -o both.csv
       molvae reconstruct -m runs/mine broken.csv --proposals 5 -o repaired.csv
     """

@@ -41,15 +41,15 @@ USUAL_CORRUPTION = 0.1
 
 _COLUMNS: dict[str, Any] = {
     "row": "int64",
-    "input": object,
+    "input": str,
     "rank": "Int64",
-    "smiles": object,
+    "smiles": str,
     "log_likelihood": float,
     "edits": "Int64",
     "similarity": float,
     "score": float,
     "known": bool,
-    "reason": object,
+    "reason": str,
     "seed": "int64",
 }
 
