@@ -13,10 +13,12 @@ from torch import Tensor
 
 from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
-from molvae.chem.standard import FLATTENING
-from molvae.chem.strings import Decoded, decode_many
-from molvae.corpus.admission import encodable
+from molvae.chem.salvage import Salvaged
+from molvae.chem.standard import FLATTENING, Standard
+from molvae.chem.strings import Decoded, Encoded, decode_many
+from molvae.corpus.admission import encodable, salvaged
 from molvae.corpus.batches import pad
+from molvae.corpus.disguise import masked
 from molvae.corpus.vocabulary import EOS
 from molvae.network.noise import noisy
 from molvae.network.objective import sequence_nats
@@ -105,6 +107,9 @@ class Codec(Protocol):
     def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode molecules, a row each."""
 
+    def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
+        """Encode what can be read of texts that may be no molecules, a row each."""
+
     def decode(
         self,
         latents: np.ndarray,
@@ -164,26 +169,55 @@ class NetworkCodec:
             flat: Take stereo, isotopes and neutralisable charges away too, whatever the model's
                 own standard keeps.
         """
-        checkpoint = self._checkpoint
-        standard = checkpoint.standard.flattened() if flat else checkpoint.standard
         rows = encodable(
             smiles,
-            checkpoint.vocabulary,
+            self._checkpoint.vocabulary,
             self._network.config.max_tokens,
-            checkpoint.constraints,
-            standard,
+            self._checkpoint.constraints,
+            self._standard(flat),
             workers=self._workers,
         )
+        return self._encodings(rows)
+
+    def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
+        """Encode what can be read of texts that may be no molecules, a row each.
+
+        The encoder reads a mask where a symbol stands that the model has never seen.
+
+        Args:
+            texts: Any; see `molvae.chem.salvage.salvage`.
+            flat: As in `encode`, for those that are molecules.
+
+        Returns:
+            A SMILES stands there only where the text is a molecule, and may be one that the
+            model can't write; the tokens may be unknown to it.
+        """
+        rows = salvaged(
+            texts,
+            self._network.config.max_tokens,
+            self._checkpoint.constraints,
+            self._standard(flat),
+            workers=self._workers,
+        )
+        return self._encodings(rows)
+
+    def _standard(self, flat: bool) -> Standard:
+        standard = self._checkpoint.standard
+        return standard.flattened() if flat else standard
+
+    def _encodings(self, rows: Sequence[Encoded | Salvaged]) -> Encodings:
+        """Rows with the posteriors of their tokens."""
+        tokens = [row.tokens for row in rows]
         mean = np.full((len(rows), self.latent_dim), np.nan, dtype=np.float32)
         deviation = mean.copy()
-        for chosen, token_ids, lengths in self._batches([row.tokens for row in rows]):
+        for chosen, token_ids, lengths in self._batches(tokens):
             with torch.no_grad():
                 posterior = self._network.inference(token_ids, lengths)
             mean[chosen] = posterior.mean.cpu().numpy()
             deviation[chosen] = posterior.stddev.cpu().numpy()
         return Encodings(
             [row.smiles for row in rows],
-            [row.tokens for row in rows],
+            tokens,
             mean,
             deviation,
             [row.reason for row in rows],
@@ -325,14 +359,17 @@ class NetworkCodec:
     def _batches(
         self, tokens: Sequence[Sequence[str]]
     ) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
-        """Places, ids (B, T) and lengths (B,) of the rows that have tokens, shortest first."""
+        """Places, ids (B, T) and lengths (B,) of the rows that have tokens, shortest first.
+
+        Tokens that the vocabulary lacks, which only salvaged rows have, are masked.
+        """
         device, vocabulary = self._network.device, self._checkpoint.vocabulary
         lengths = np.array([len(one) for one in tokens], dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
         order = order[lengths[order] > 0]
         for start in range(0, len(order), self._batch_size):
             chosen = order[start : start + self._batch_size]
-            ids = pad([vocabulary.ids(tokens[row]) for row in chosen])
+            ids = pad([masked(tokens[row], vocabulary) for row in chosen])
             yield (
                 chosen,
                 torch.from_numpy(ids).to(device),

@@ -17,7 +17,7 @@ from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
 from molvae.chem.standard import standard_many
 from molvae.chem.strings import preset_of
-from molvae.codec import Encodings, NetworkCodec
+from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
@@ -35,6 +35,8 @@ from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around,
 from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
+from molvae.latent.repair import COUNT, DRAWS, Asked, edit_price, repair
+from molvae.latent.repair import ROWS as REPAIRED
 from molvae.latent.typicality import ROWS, SAMPLES, score
 from molvae.parallel import ordered
 
@@ -105,6 +107,11 @@ class MolVAE:
     def record(self) -> dict[str, Any]:
         """How the model was trained and what was measured on held-out molecules."""
         return dict(self.checkpoint.record)
+
+    @property
+    def corruption(self) -> float:
+        """The share of tokens that were wrong where the encoder learned to read; 0 for none."""
+        return float(self.record.get("training", {}).get("corruption", 0))
 
     def describe(self) -> dict[str, Any]:
         """All that is known of the model, as JSON values; `inspect` shows it."""
@@ -403,6 +410,65 @@ class MolVAE:
             table = reconstruct(self.codec, texts, encodings, latents)
             yield table.assign(seed=seed) if sample else table
 
+    def repair(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        count: int = COUNT,
+        draws: int = DRAWS,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Propose clean molecules for broken or unusual ones; see `molvae.latent.repair`.
+
+        A molecule that the model can encode is a candidate for itself.
+
+        Args:
+            source: A file, a table, or SMILES, which RDKit need not be able to read.
+            column: The column of SMILES; found when absent.
+            flat: Take stereo, isotopes and neutralisable charges away from molecules first,
+                whatever the model's own standard keeps.
+            count: Proposals for each row, at most.
+            draws: Draws of each posterior, decoded beside its mean.
+            seed: Of the draws; those of a row depend on it and on the row's place alone.
+
+        Returns:
+            A line for each proposal, those of a row together, the best first: ``row`` (from 1),
+            ``input``, ``rank`` (from 1), ``smiles`` (canonical), ``log_likelihood`` (nats, at its
+            posterior mean), ``edits`` (between the SELFIES symbols of the two), ``similarity``
+            (Tanimoto, Morgan 2, where RDKit can read the input), ``score`` (nats: log_likelihood
+            less a price for each edit), ``known`` (whether training saw it), ``reason``, ``seed``.
+            A row without a proposal has one line, with the reason.
+        """
+        parts = self.repair_chunks(
+            source, column=column, flat=flat, count=count, draws=draws, seed=seed
+        )
+        return pd.concat(list(parts), ignore_index=True)
+
+    def repair_chunks(
+        self,
+        source: Source,
+        *,
+        column: str | None = None,
+        flat: bool = False,
+        count: int = COUNT,
+        draws: int = DRAWS,
+        seed: int = 0,
+        rows: int = REPAIRED,
+    ) -> Iterator[pd.DataFrame]:
+        """As `repair`, but part by part, for files of any size.
+
+        A part is made of ``rows`` rows at most, but always whole blocks of 256.
+        """
+        price = edit_price(self.corruption, len(self.checkpoint.vocabulary.symbols))
+        asked, first = Asked(price, count, draws, seed), 0
+        whole = -(-checks.count("rows", rows) // BLOCK) * BLOCK
+        known = self.checkpoint.known
+        for texts, encodings in self._encoded(source, column, flat, whole, salvaged=True):
+            yield repair(self.codec, texts, encodings, known, asked, first_row=first)
+            first += len(texts)
+
     def score(
         self,
         source: Source,
@@ -490,14 +556,21 @@ class MolVAE:
         return around(encodings.mean[usable], encodings.deviation[usable])
 
     def _encoded(
-        self, source: Source, column: str | None, flat: bool, rows: int
+        self,
+        source: Source,
+        column: str | None,
+        flat: bool,
+        rows: int,
+        *,
+        salvaged: bool = False,
     ) -> Iterator[tuple[list[str], Encodings]]:
         """The texts of each part of a source, and what they are to the model."""
+        encode = self.codec.salvage if salvaged else self.codec.encode
         table = open_table(source, workers=self.workers)
         name = smiles_column(table, column)
         for chunk in table.chunks(rows):
             texts = chunk[name].tolist()
-            encodings = self.codec.encode(texts, flat=flat)
+            encodings = encode(texts, flat=flat)
             told = zip(encodings.reasons, unreadable(chunk), strict=True)
             reasons = [reason and (better or reason) for reason, better in told]
             yield texts, replace(encodings, reasons=reasons)

@@ -63,6 +63,21 @@ class Disguise:
         return ids if self.vocabulary.unknown(tokens) or not tokens else self.vocabulary.ids(tokens)
 
 
+def masked(tokens: Sequence[str], vocabulary: Vocabulary) -> np.ndarray:
+    """The ids of tokens, those masked that the vocabulary lacks, (T,) uint16.
+
+    >>> masked(["[C]", "[Xx]"], Vocabulary(["[C]"]))
+    array([3, 1], dtype=uint16)
+    """
+    unknown = vocabulary.unknown(tokens)
+    if not unknown:
+        return vocabulary.ids(tokens)
+    ids = np.full(len(tokens), MASK, dtype=np.uint16)
+    places = [place for place, token in enumerate(tokens) if token not in unknown]
+    ids[places] = vocabulary.ids([tokens[place] for place in places])
+    return ids
+
+
 def corrupted(
     token_ids: np.ndarray, share: float, symbols: int, generator: np.random.Generator
 ) -> np.ndarray:
