@@ -71,7 +71,7 @@ MORE = 1.2
 """Rows that are written for a molecule that is asked for."""
 COUNTED = ("kept", "merged", "rejected")
 """What may become of a row."""
-CUT = 200_000
+CUT = 400_000
 """Molecules of the training set that are cut into small ones."""
 
 PREPARE = """

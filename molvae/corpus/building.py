@@ -188,10 +188,9 @@ class _Writer:
 
 def merge(folder: Path, reading: Reading) -> None:
     """Find like molecules, and give the first the mean of its part's properties if asked for."""
-    found = list(find_like(folder / "hash", Texts(folder / "smiles")))
-    places, firsts = np.concatenate(found, axis=1) if found else np.empty((2, 0), dtype=np.int64)
-    order = np.argsort(places)
-    places, firsts = places[order], firsts[order]
+    found = find_like(folder / "hash", Texts(folder / "smiles"))
+    pairs = np.concatenate([np.empty((2, 0), dtype=np.int64), *found], axis=1)
+    places, firsts = pairs[:, np.argsort(pairs[0])]
     with Columns(folder, LIKE, ()) as columns:
         columns.append(like_place=places, like_first=firsts)
     if reading.property_names and len(places) and reading.duplicates == "mean":
