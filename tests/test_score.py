@@ -13,7 +13,7 @@ import pytest
 import molvae
 from molvae.codec import Encodings
 from molvae.errors import SettingsError
-from molvae.latent.typicality import Likelihoods, likelihoods, typical_of
+from molvae.latent.typicality import Likelihoods, likelihoods, remark, typical_of
 from molvae.network.priors import StandardNormal
 
 NUMBERS = ["distortion", "kl", "log_likelihood", "density", "nearest_training", "outlier"]
@@ -154,10 +154,19 @@ def test_a_model_without_them_says_how_to_get_them(  # type: ignore[no-untyped-d
 
 def test_fine_tuning_compares_with_the_new_molecules(run_folder: Path) -> None:
     few = [f"{'C' * length}[Se]C" for length in range(1, 30)]
-    tuned = molvae.train(few, base=run_folder, steps=5, batch_size=8, report=False, quiet=True)
+    settings = {"steps": 5, "batch_size": 8, "report": False, "quiet": True}
+    tuned = molvae.train(few, base=run_folder, held_out=0.4, **settings)
     typical = tuned.checkpoint.typical
     assert typical is not None
-    assert len(typical.landmarks) + len(typical.scores) == len(few)
+    assert (len(typical.landmarks), len(typical.scores)) == (17, 12)
+
+
+def test_too_few_held_out_molecules_judge_nobody(run_folder: Path) -> None:
+    few = [f"{'C' * length}[Se]C" for length in range(1, 30)]
+    tuned = molvae.train(few, base=run_folder, steps=5, report=False, quiet=True)
+    assert len(tuned.checkpoint.typical.scores) == 0
+    assert tuned.score(["CCC[Se]C"], samples=1)["outlier"].isna().all()
+    assert remark(tuned.checkpoint.typical).startswith("Fewer than 10 molecules were held out")
 
 
 def test_the_command_writes_a_row_a_row(  # type: ignore[no-untyped-def]
