@@ -18,15 +18,13 @@ from molvae import settings as checks
 from molvae.checkpoint import Typical
 from molvae.chem.identity import KnownMolecules, hash_of
 from molvae.codec import Codec, Encodings
+from molvae.training.posteriors import FEWEST_JUDGES
 
 SAMPLES = 32
 """Draws of each posterior by default."""
 
 LANDMARKS, JUDGES = 5_000, 2_000
 """Training molecules whose latents a model keeps, and held-out ones whose scores it keeps."""
-
-FEWEST_JUDGES = 10
-"""Fewer held-out molecules tell nothing of what is usual."""
 
 ROWS = 2_048
 """Rows scored at a time: each is decoded many times over."""

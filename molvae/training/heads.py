@@ -18,7 +18,7 @@ from molvae.corpus.batches import Batches
 from molvae.network.vae import SequenceVAE
 from molvae.training.forward import generator
 from molvae.training.loop import SCARCEST
-from molvae.training.posteriors import Posteriors, posteriors_of
+from molvae.training.posteriors import FEWEST_JUDGES, Posteriors, posteriors_of
 
 ROWS = 100_000
 """No more labelled molecules are encoded, so that a fit costs less than a short training."""
@@ -35,9 +35,6 @@ LOOKS = 50
 LARGEST_BATCH = 256
 
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
-
-JUDGES = 10
-"""Held-out values that it takes to judge the head of a property."""
 
 FLOOR = 0.01
 """Added to squared errors before they are compared: beyond an R2 of 0.99 heads are equally good."""
@@ -125,7 +122,7 @@ class _Judge:
         self.counts = (
             held_out.counts() if held_out is not None else torch.zeros(properties, dtype=torch.long)
         )
-        self._judged = self.counts >= JUDGES  # (P,)
+        self._judged = self.counts >= FEWEST_JUDGES  # (P,)
         self.judges = bool(self._judged.any())
         self._step, self._weights = 0, copy.deepcopy(self._heads.state_dict())
         self._first = self._errors()

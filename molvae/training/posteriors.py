@@ -12,6 +12,9 @@ from molvae.corpus.batches import Batches
 from molvae.network.vae import SequenceVAE
 from molvae.training.forward import moved
 
+FEWEST_JUDGES = 10
+"""Held-out molecules that it takes to judge anything by."""
+
 
 @dataclass(frozen=True)
 class Posteriors:

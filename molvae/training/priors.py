@@ -14,8 +14,7 @@ import torch
 
 from molvae.network.priors import Flow, Mixture, Prior, StandardNormal, Whitened
 from molvae.training.forward import generator
-from molvae.training.heads import JUDGES
-from molvae.training.posteriors import Posteriors
+from molvae.training.posteriors import FEWEST_JUDGES, Posteriors
 
 COMPONENTS = 32
 """Gaussians of a mixture."""
@@ -73,10 +72,10 @@ def fit_priors(training: Posteriors, held_out: Posteriors | None, seed: int) -> 
 
     Args:
         training: The molecules to fit to.
-        held_out: Those to choose weights and kind by; fewer than `JUDGES` aren't asked.
+        held_out: Those to choose weights and kind by; fewer than `FEWEST_JUDGES` aren't asked.
         seed: Of everything random; with the molecules it decides the result.
     """
-    if held_out is not None and len(held_out) < JUDGES:
+    if held_out is not None and len(held_out) < FEWEST_JUDGES:
         held_out = None
     priors = candidates(training, judged=held_out is not None, seed=seed)
     fits = {
