@@ -130,7 +130,9 @@ class Codec(Protocol):
     def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
         """Gradient of one head at latents, per latent unit: (N, D) to (N, D)."""
 
-    def draw(self, count: int, seed: int, first_block: int = 0) -> np.ndarray:
+    def draw(
+        self, count: int, seed: int, first_block: int = 0, *, temperature: float = 1.0
+    ) -> np.ndarray:
         """Draw latents from the prior, (N, D)."""
 
     def log_density(self, latents: np.ndarray) -> np.ndarray:
@@ -311,7 +313,9 @@ class NetworkCodec:
         slope: np.ndarray = gradient.cpu().numpy()
         return slope
 
-    def draw(self, count: int, seed: int, first_block: int = 0) -> np.ndarray:
+    def draw(
+        self, count: int, seed: int, first_block: int = 0, *, temperature: float = 1.0
+    ) -> np.ndarray:
         """Draw latents from the prior of the model.
 
         Args:
@@ -319,20 +323,22 @@ class NetworkCodec:
             seed: Of the draws.
             first_block: The number of the first block of `BLOCK` rows; the draws of a block
                 depend on the seed and its number.
+            temperature: What the normal numbers that a draw is made of are multiplied by.
 
         Returns:
             (N, D) float32.
         """
         parts = [
-            self._drawn([checks.seed(seed), first_block + place])
+            self._drawn([checks.seed(seed), first_block + place], temperature)
             for place in range(-(-count // BLOCK))
         ]
         return np.concatenate(parts)[:count]
 
-    def _drawn(self, seeds: list[int]) -> np.ndarray:
+    def _drawn(self, seeds: list[int], temperature: float) -> np.ndarray:
         """A block of draws from the prior, (BLOCK, D)."""
         random = np.random.default_rng([*seeds, 0])
-        noise = random.standard_normal((BLOCK, self.latent_dim), dtype=np.float32)
+        shape = (BLOCK, self.latent_dim)
+        noise = np.float32(temperature) * random.standard_normal(shape, dtype=np.float32)
         uniforms = random.random(BLOCK, dtype=np.float32)
         device = self._network.device
         with torch.no_grad():

@@ -31,7 +31,7 @@ from molvae.health.training import Training
 from molvae.latent.arithmetic import NOISE, Combination, Terms, combine
 from molvae.latent.decoding import decode_parts
 from molvae.latent.exploration import Sought
-from molvae.latent.generation import BATCH, Generation, Latents, Wanted, around, generate
+from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
@@ -142,7 +142,9 @@ class MolVAE:
         self,
         count: int,
         *,
+        prior: str | None = None,
         like: Source | None = None,
+        prior_temperature: float = 1.0,
         temperature: float = 1.0,
         noise: float | None = None,
         seed: int = 0,
@@ -157,7 +159,7 @@ class MolVAE:
     ) -> Generation:
         """Draw molecules; see `molvae.latent.generation.generate`.
 
-        They come from the prior, or from around the molecules of ``like``.
+        They come from a prior, or from around the molecules of ``like``, a file, a table or SMILES.
         """
         names: list[str] = []
         if reference is not None:
@@ -173,7 +175,9 @@ class MolVAE:
             count,
             self.checkpoint.known,
             wanted,
-            source=None if like is None else self._around(like),
+            prior=prior,
+            like=None if like is None else self._usable(like),
+            prior_temperature=prior_temperature,
             temperature=temperature,
             noise=noise,
             seed=seed,
@@ -541,19 +545,19 @@ class MolVAE:
             seed=seed,
         )
 
-    def _around(self, like: Source) -> Latents:
-        """The latents around molecules.
+    def _usable(self, like: Source) -> Encodings:
+        """The molecules of a source that the model can encode.
 
         Raises:
-            TableError: When the model can't encode any of them.
+            TableError: When there are none.
         """
         encodings = self.encode(like)
-        usable = encodings.usable
-        if not usable.any():
+        usable = np.flatnonzero(encodings.usable)
+        if not len(usable):
             raise TableError(
                 f"None of the molecules to be like can be used: {encodings.reasons[0]}."
             )
-        return around(encodings.mean[usable], encodings.deviation[usable])
+        return encodings.taken(usable)
 
     def _encoded(
         self,

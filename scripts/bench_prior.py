@@ -6,8 +6,9 @@
 
 For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
 made noisy to a level: N(0, I), the priors fitted anew to 50,000 training molecules (a full
-Gaussian, a mixture, a flow), or the ceiling, draws of the posteriors of one half of the test set.
-At a noise of 1 nothing of the latent is left, whatever the source. Told are
+Gaussian, a mixture, a flow), the echo (posteriors of strings that the decoder writes by itself),
+or the ceiling, draws of the posteriors of one half of the test set. At a noise of 1 nothing of the
+latent is left, whatever the source. Told are
 
 - FCD to the other half of the test set, of all strings' molecules and of the strict ones alone
   (redrawn until there are as many), less that of as many training molecules (the floor);
@@ -40,7 +41,8 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.health.neighborhood import same_pairs
-from molvae.latent.generation import Latents, around, draw
+from molvae.latent.generation import draw
+from molvae.latent.sources import ECHO, Latents, around, prior_of
 from molvae.metrics.basic import novelty, uniqueness
 from molvae.metrics.chemnet import activations
 from molvae.metrics.distribution import Moments, frechet_distance
@@ -102,6 +104,8 @@ def sources(
             fit = fitted(prior, parts[0], parts[1], seed=0)
             print(f"{name}: rate {fit.rate:.2f} nats on training molecules not fitted to")
             found.append((name, codec_with(model, prior).draw))
+    if wanted is None or ECHO in wanted:
+        found.append((ECHO, prior_of(ECHO, model.codec)))
     if wanted is None or CEILING in wanted:
         ceiling = model.encode(half[:FITTED])
         usable = ceiling.usable

@@ -23,10 +23,24 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Of the decoder: 0 takes the likeliest token each time.",
 )
 @click.option(
+    "--prior",
+    type=click.Choice(["fitted", "normal", "echo"]),
+    help="What latents are drawn from: the density fitted to those of the training molecules, "
+    "N(0, I), or the echo, those of molecules that the decoder writes by itself.  "
+    "[default: fitted]",
+)
+@click.option(
+    "--prior-temperature",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="Of the prior, or of --like: below 1 the latents stay where it is dense.",
+)
+@click.option(
     "--noise",
     type=click.FloatRange(0, 1),
     help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
-    "[default: 0.8, and 0 for a model that wasn't trained with any]",
+    "[default: 0.8; 0 for the echo and for a model that wasn't trained with any]",
 )
 @click.option(
     "--like",
@@ -59,6 +73,8 @@ def generate(
     model_path: str,
     count: int,
     temperature: float,
+    prior: str | None,
+    prior_temperature: float,
     noise: float | None,
     like: str | None,
     reference: str | None,
@@ -84,6 +100,8 @@ def generate(
       molvae generate -m runs/mine -n 1000 --seed 7 --filter moses -o molecules.csv
       molvae generate -m runs/mine -n 100 --like actives.csv --noise 0.6 -o ideas.csv
     """
+    if prior and like:
+        raise click.UsageError("Molecules come from a --prior, or are --like others: not both.")
     if raw and filters:
         raise click.UsageError("--raw keeps all that is drawn; a --filter would refuse some.")
     for source in (like, reference):
@@ -97,7 +115,9 @@ def generate(
     with display.bar(count, "molecules", "generate") as bar:
         found = model.generate(
             count,
+            prior=prior,
             like=like,
+            prior_temperature=prior_temperature,
             temperature=temperature,
             noise=noise,
             seed=seed,

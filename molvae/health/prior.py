@@ -11,7 +11,8 @@ import numpy as np
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import compute_many
 from molvae.codec import Codec
-from molvae.latent.generation import draw, usual_noise
+from molvae.latent.generation import draw
+from molvae.latent.sources import usual_noise
 from molvae.metrics.basic import novelty, uniqueness, validity
 
 SHIFTED = ("aromatic_rings", "aliphatic_rings", "heavy_atoms", "logp")

@@ -16,7 +16,8 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
-from molvae.codec import BLOCK, Codec
+from molvae.codec import BLOCK, Codec, Encodings
+from molvae.latent.sources import FITTED, Latents, around, prior_of, usual_noise
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import nearest
 
@@ -26,13 +27,12 @@ BATCH = 4096
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
 
-NOISE = 0.8
-"""Of the latents of `generate`: the prior gives the outline of a molecule, the decoder the rest."""
+_PROVENANCE = (
+    "novel", "strict", "prior", "prior_temperature", "noise", "temperature", "block", "seed",
+)  # fmt: skip
 
-_PROVENANCE = ("novel", "strict", "temperature", "noise", "block", "seed")
-
-_AROUND = 3
-"""What tells the random numbers of `around` from those of the codec under the same seed."""
+LIKE = "like"
+"""What stands for the prior of molecules drawn around others."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class Generation:
     """Generated molecules.
 
     Attributes:
-        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``temperature``,
-            ``noise``, ``block`` and ``seed``; with a reference also ``nearest_reference`` and
-            ``similarity``.
+        table: ``smiles``, the usual properties, ``novel``, ``strict``, ``prior`` (`LIKE` for
+            molecules drawn around others), ``prior_temperature``, ``noise``, ``temperature``,
+            ``block`` and ``seed``; with a reference also ``nearest_reference`` and ``similarity``.
         latents: Where each row was decoded from, (N, D) float32.
         tally: What became of the strings drawn.
     """
@@ -113,38 +113,6 @@ class Generation:
     table: pd.DataFrame
     latents: np.ndarray
     tally: Tally = field(default_factory=Tally)
-
-
-Latents = Callable[[int, int, int], np.ndarray]
-"""Gives latents, (N, D): how many, the seed, and the number of the first block of them.
-
-Such is `molvae.codec.Codec.draw`, which draws from the prior.
-"""
-
-
-def around(means: np.ndarray, deviations: np.ndarray) -> Latents:
-    """A source of draws from the posteriors of given molecules, each as likely as another.
-
-    Args:
-        means: (M, D).
-        deviations: (M, D).
-    """
-
-    def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
-        parts = []
-        for block in range(first_block, first_block + -(-count // BLOCK)):
-            random = np.random.default_rng([seed, block, _AROUND])
-            rows = random.integers(len(means), size=BLOCK)
-            noise = random.standard_normal((BLOCK, means.shape[1]), dtype=np.float32)
-            parts.append(means[rows] + deviations[rows] * noise)
-        return np.concatenate(parts)[:count]
-
-    return drawn
-
-
-def usual_noise(codec: Codec) -> float:
-    """The noise of generated molecules: none where the decoder doesn't know what to make of it."""
-    return NOISE if codec.knows_noise else 0.0
 
 
 def draw(
@@ -178,7 +146,9 @@ def generate(
     known: KnownMolecules,
     wanted: Wanted,
     *,
-    source: Latents | None = None,
+    prior: str | None = None,
+    like: Encodings | None = None,
+    prior_temperature: float = 1.0,
     temperature: float = 1.0,
     noise: float | None = None,
     seed: int = 0,
@@ -196,7 +166,11 @@ def generate(
         count: Molecules asked for.
         known: The training molecules.
         wanted: Which are taken.
-        source: Where latents come from; by default the prior.
+        prior: What latents are drawn from, one of `molvae.latent.sources.PRIORS`; by default the
+            density that the model keeps.
+        like: Molecules around which they are drawn in place of a prior; all of them usable.
+        prior_temperature: Of the prior, see `molvae.latent.sources.prior_of`, or what the
+            deviations of ``like`` are multiplied by.
         temperature: Of the decoder; 0 takes the likeliest token each time.
         noise: How noisy the latents are made before they are decoded, from 0 to 1; see
             `molvae.codec.NetworkCodec.decode`. By default `usual_noise` of the codec.
@@ -204,30 +178,48 @@ def generate(
         reference: Canonical SMILES that aren't novel either; the nearest is named.
         batch_size: Strings drawn at a time, at most; it doesn't change the result.
         on_taken: Called for each molecule taken.
+
+    Raises:
+        SettingsError: For a setting out of range, or both a prior and molecules to be like.
     """
+    checks.require(
+        prior is None or like is None, "Molecules come from a prior, or are like others: not both."
+    )
+    prior = prior or FITTED
+    prior_temperature = checks.temperature(prior_temperature)
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
     temperature, seed = checks.temperature(temperature), checks.seed(seed)
-    noise = usual_noise(codec) if noise is None else checks.level(noise)
+    noise = usual_noise(codec, prior) if noise is None else checks.level(noise)
+    if like is None:
+        source = prior_of(prior, codec, prior_temperature)
+    else:
+        source = around(like.mean, like.deviation, prior_temperature)
     known = known | KnownMolecules.of(reference)
     tally, taken = Tally(), set[str]()
     rows: list[dict[str, Any]] = []
     latents: list[np.ndarray] = []
     stream = draw(
         codec,
-        source or codec.draw,
+        source,
         temperature=temperature,
         noise=noise,
         seed=seed,
         strings_at_once=lambda: min(batch_size, 2 * (count - tally.taken)),
     )
+    told = {
+        "prior": prior if like is None else LIKE,
+        "prior_temperature": prior_temperature,
+        "noise": noise,
+        "temperature": temperature,
+        "seed": seed,
+    }
     for block, latent, decoded in stream:
         tally.drawn += 1
         refusal = _refusal(decoded, wanted, taken, known)
         setattr(tally, refusal, getattr(tally, refusal) + 1)
         if refusal == "taken":
             taken.add(decoded.smiles)
-            drawn = {"temperature": temperature, "noise": noise, "block": block, "seed": seed}
-            rows.append({**_row(decoded, known), **drawn})
+            rows.append({**_row(decoded, known), **told, "block": block})
             latents.append(latent)
             on_taken()
         # Asked here, not before the next string: drawing that could cost a whole block.

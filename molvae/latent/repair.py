@@ -25,6 +25,7 @@ from molvae.chem.fingerprints import similarities
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec, Encodings
+from molvae.latent.sources import block_noise
 from molvae.latent.typicality import surprise
 
 COUNT, DRAWS = 5, 32
@@ -205,14 +206,9 @@ def _distinct(own: str, decoded: Sequence[Decoded]) -> list[str]:
 def _around(encodings: Encodings, asked: Asked, first_block: int) -> np.ndarray:
     """Draws of each posterior, those of a row together, (N * draws, D) float32."""
     mean = encodings.mean.repeat(asked.draws, axis=0)
-    blocks = range(first_block, first_block + -(-len(mean) // BLOCK))
-    shape = (BLOCK, mean.shape[1])
-    noise = [
-        np.random.default_rng([asked.seed, block, _REPAIR]).standard_normal(shape, dtype=np.float32)
-        for block in blocks
-    ]
+    noise = block_noise(*mean.shape, asked.seed, first_block, _REPAIR)
     deviation = encodings.deviation.repeat(asked.draws, axis=0)
-    latents: np.ndarray = mean + deviation * np.concatenate(noise)[: len(mean)]
+    latents: np.ndarray = mean + deviation * noise
     return latents
 
 

@@ -27,7 +27,7 @@ from molvae.training.config import TrainingConfig
 from molvae.training.heads import ROWS, HeadsFit, refit
 from molvae.training.loop import fit
 from molvae.training.posteriors import posteriors_of
-from molvae.training.priors import FittedPriors, fit_priors
+from molvae.training.priors import BATCH, STEPS, FittedPriors, fit_priors
 from molvae.training.progress import Outcome
 from molvae.training.state import State, prefixed
 from molvae.training.team import Team, launch
@@ -99,17 +99,22 @@ class Course:
         judges = held_out if held_out.molecules else None
         return refit(self.network, training, judges, self.config.seed)
 
-    def fit_prior(self) -> FittedPriors:
-        """Fit a prior to the latents of the trained network; see `molvae.training.priors`."""
-        training, held_out = (self._some(split) for split in (TRAIN, VALID))
+    def fit_prior(self, steps: int = STEPS) -> FittedPriors:
+        """Fit a prior to the latents of the trained network; see `molvae.training.priors`.
+
+        Args:
+            steps: Of the fit, at most; it is given no more molecules than they see.
+        """
+        most = min(ROWS, steps * BATCH)
+        training, held_out = (self._some(split, most) for split in (TRAIN, VALID))
         judges = posteriors_of(self.network, held_out) if held_out.molecules else None
         known = posteriors_of(self.network, training)
-        return fit_priors(known, judges, self.config.seed)
+        return fit_priors(known, judges, self.config.seed, steps)
 
-    def _some(self, split: int) -> Batches:
-        """The molecules of a split, `ROWS` at most, in batches."""
+    def _some(self, split: int, most: int) -> Batches:
+        """The molecules of a split, so many at most, in batches."""
         rows = self.corpus.rows(split)
-        chosen = np.random.default_rng(self.config.seed).permutation(rows)[:ROWS]
+        chosen = np.random.default_rng(self.config.seed).permutation(rows)[:most]
         return Batches(self.corpus, np.sort(chosen), _ENCODED, self.config.seed)
 
     def _labelled(self, split: int) -> Batches:

@@ -29,6 +29,7 @@ from molvae.run.course import Course
 from molvae.run.curves import draw_curves
 from molvae.run.folder import CURVES, HELD_OUT, LOG, REJECTS, RUN, RunFolder
 from molvae.training.config import TrainingConfig
+from molvae.training.priors import STEPS
 from molvae.training.progress import Outcome
 
 
@@ -52,8 +53,12 @@ def checkpoint_of(
 
 
 def completed(model: MolVAE, course: Course) -> MolVAE:
-    """The model with all that is fitted to its latents when its weights have come to rest."""
-    heads, priors = course.refit_heads(), course.fit_prior()
+    """The model with all that is fitted to its latents when its weights have come to rest.
+
+    A prior gets no more steps than the network had: one that tried a single step is soon ready.
+    """
+    steps = STEPS if "base" in model.record else model.record["outcome"]["steps"]
+    heads, priors = course.refit_heads(), course.fit_prior(steps)
     record: dict[str, Any] = {"priors": [asdict(fit) for fit in priors.fits]}
     if heads is not None:
         record["heads"] = asdict(heads)

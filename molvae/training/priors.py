@@ -67,19 +67,22 @@ class FittedPriors:
     fits: tuple[PriorFit, ...]
 
 
-def fit_priors(training: Posteriors, held_out: Posteriors | None, seed: int) -> FittedPriors:
+def fit_priors(
+    training: Posteriors, held_out: Posteriors | None, seed: int, steps: int = STEPS
+) -> FittedPriors:
     """Fit a Gaussian, a mixture of them and a flow, and choose by held-out likelihood.
 
     Args:
         training: The molecules to fit to.
         held_out: Those to choose weights and kind by; fewer than `FEWEST_JUDGES` aren't asked.
+        steps: Of each fit, at most.
         seed: Of everything random; with the molecules it decides the result.
     """
     if held_out is not None and len(held_out) < FEWEST_JUDGES:
         held_out = None
     priors = candidates(training, judged=held_out is not None, seed=seed)
     fits = {
-        name: replace(fitted(prior, training, held_out, seed), name=name)
+        name: replace(fitted(prior, training, held_out, seed, steps), name=name)
         for name, prior in priors.items()
     }
     best = min(fits, key=lambda name: fits[name].rate)
@@ -107,18 +110,24 @@ def candidates(training: Posteriors, *, judged: bool, seed: int) -> dict[str, Pr
     return {name: prior.to(training.mean.device) for name, prior in found.items()}
 
 
-def fitted(prior: Prior, training: Posteriors, held_out: Posteriors | None, seed: int) -> PriorFit:
+def fitted(
+    prior: Prior,
+    training: Posteriors,
+    held_out: Posteriors | None,
+    seed: int,
+    steps: int = STEPS,
+) -> PriorFit:
     """Fit a prior in place; see `fit_priors`."""
     judge = _Judge(training if held_out is None else held_out, seed)
-    step = _fit(prior, training, judge, seed) if isinstance(prior, Whitened) else 0
+    step = _fit(prior, training, judge, seed, steps) if isinstance(prior, Whitened) else 0
     return PriorFit(prior.name, judge.rate(prior), step)
 
 
-def _fit(prior: Whitened, training: Posteriors, judge: _Judge, seed: int) -> int:
+def _fit(prior: Whitened, training: Posteriors, judge: _Judge, seed: int, steps: int) -> int:
     """Fit a prior in place, to fresh draws of the posteriors in each pass; the best step."""
     rows = len(training.mean)
     prior.begin(training.draw(generator(seed, _BEGIN)), generator(seed, _BEGIN, 1))
-    steps = min(STEPS, EPOCHS * -(-rows // BATCH))
+    steps = min(steps, STEPS, EPOCHS * -(-rows // BATCH))
     optimiser = torch.optim.Adam(prior.parameters(), LEARNING_RATES[prior.name])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     best, kept, best_step = judge.rate(prior), copy.deepcopy(prior.state_dict()), 0

@@ -1,0 +1,170 @@
+"""Where latents come from: a prior, molecules that the decoder writes by itself, or given ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from molvae import settings as checks
+from molvae.codec import BLOCK, Codec
+
+Latents = Callable[[int, int, int], np.ndarray]
+"""Gives latents, (N, D): how many, the seed, and the number of the first block of them."""
+
+FITTED, NORMAL, ECHO = "fitted", "normal", "echo"
+PRIORS = (FITTED, NORMAL, ECHO)
+"""What latents are drawn from: the density that the model keeps, N(0, I), or an `echo`."""
+
+NOISE = 0.8
+"""Of latents from a density: it gives the outline of a molecule, the decoder the rest."""
+
+ROUNDS = 64
+"""How often `echo` writes as many strings as it needs before it gives up."""
+
+_AROUND, _CHOSEN, _NORMAL, _ECHO, _WRITTEN = 3, 8, 9, 10, 11
+"""What tells the random numbers of a source from those of the codec under the same seed."""
+
+
+def prior_of(name: str, codec: Codec, temperature: float = 1.0) -> Latents:
+    """A source by the name of its prior.
+
+    Args:
+        name: One of `PRIORS`.
+        codec: The model.
+        temperature: Of the prior. The normal numbers that a draw of a density is made of are
+            multiplied by it: below 1 the draws stay where it is dense. What is echoed is written
+            at it.
+
+    Raises:
+        SettingsError: For an unknown name, a temperature out of range, or an echo of a decoder that
+            can't write without a latent.
+    """
+    temperature = checks.temperature(temperature)
+    checks.choice("prior", name, PRIORS)
+    if name == ECHO:
+        return echo(codec, temperature)
+    if name == NORMAL:
+        return normal(codec.latent_dim, temperature)
+    return partial(codec.draw, temperature=temperature)
+
+
+def usual_noise(codec: Codec, prior: str = FITTED) -> float:
+    """The noise that latents of a prior are decoded with, unless another is asked for.
+
+    None where the decoder doesn't know what to make of it, and none in the latents of an echo,
+    which lie where molecules do.
+    """
+    return NOISE if codec.knows_noise and prior != ECHO else 0.0
+
+
+def normal(latent_dim: int, temperature: float = 1.0) -> Latents:
+    """A source of draws from N(0, I), multiplied by the temperature."""
+
+    def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
+        noise = block_noise(count, latent_dim, seed, first_block, _NORMAL)
+        return np.float32(temperature) * noise
+
+    return drawn
+
+
+def around(means: np.ndarray, deviations: np.ndarray, temperature: float = 1.0) -> Latents:
+    """A source of draws from the posteriors of given molecules, each as likely as another.
+
+    Args:
+        means: (M, D).
+        deviations: (M, D).
+        temperature: What the deviations are multiplied by.
+    """
+
+    def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
+        noise = block_noise(count, means.shape[1], seed, first_block, _AROUND)
+        chosen = [
+            np.random.default_rng([seed, block, _CHOSEN]).integers(len(means), size=BLOCK)
+            for block in range(first_block, first_block + -(-count // BLOCK))
+        ]
+        rows = np.concatenate(chosen)[:count]
+        latents: np.ndarray = means[rows] + np.float32(temperature) * deviations[rows] * noise
+        return latents
+
+    return drawn
+
+
+def echo(codec: Codec, temperature: float = 1.0) -> Latents:
+    """A source of draws from the posteriors of molecules that the decoder writes by itself.
+
+    It is told nothing of a latent while it writes them, so that they follow what it has learned of
+    strings; those that SELFIES would have to repair are left out. Their posteriors together are a
+    prior without a density: that of a VampPrior (Tomczak and Welling, 2018, arXiv:1705.07120) whose
+    inputs the model invents.
+
+    Args:
+        codec: The model.
+        temperature: Of the writing.
+
+    Raises:
+        SettingsError: When the decoder was never without a latent; by the source, when hardly any
+            string is a molecule that the model can encode.
+    """
+    checks.require(
+        codec.knows_noise,
+        "This model's decoder can't write without a latent (it was trained with noise_share 0), "
+        "so there is nothing to echo. Take another prior.",
+    )
+
+    def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
+        blocks = range(first_block, first_block + -(-count // BLOCK))
+        parts = [np.zeros((0, codec.latent_dim), dtype=np.float32) for _ in blocks]
+        for written in range(ROUNDS):
+            # All blocks take part in each round, so that none depends on how many they are.
+            latents = _heard(codec, temperature, seed, written, blocks)
+            parts = [
+                np.concatenate([part, more])[:BLOCK]
+                for part, more in zip(parts, latents, strict=True)
+            ]
+            if min(len(part) for part in parts) == BLOCK:
+                return np.concatenate(parts)[:count]
+        raise checks.SettingsError(
+            "There is nothing to echo: hardly any string that the model writes without a latent is "
+            "a molecule. Train it for longer, or take another prior."
+        )
+
+    return drawn
+
+
+def _heard(
+    codec: Codec, temperature: float, seed: int, written: int, blocks: range
+) -> list[np.ndarray]:
+    """Draws of the posteriors of what one round wrote for each block, (at most `BLOCK`, D)."""
+    nothing = np.zeros((len(blocks) * BLOCK, codec.latent_dim), dtype=np.float32)
+    own = int(np.random.SeedSequence([seed, _WRITTEN, written]).generate_state(1)[0])
+    decoded = codec.decode(
+        nothing, temperature=temperature, noise=1.0, seed=own, first_block=blocks[0]
+    )
+    names = [one.smiles if one.strict else "" for one in decoded]
+    encodings = codec.encode(names)
+    noise = block_noise(len(names), codec.latent_dim, own, blocks[0], _ECHO)
+    latents = encodings.mean + encodings.deviation * noise
+    usable = encodings.usable
+    return [
+        latents[start : start + BLOCK][usable[start : start + BLOCK]]
+        for start in range(0, len(names), BLOCK)
+    ]
+
+
+def block_noise(count: int, width: int, seed: int, first_block: int, key: int) -> np.ndarray:
+    """Standard normal numbers, (count, width) float32; those of a block depend on its number.
+
+    Args:
+        count: Rows.
+        width: Numbers in a row.
+        seed: Of the numbers.
+        first_block: The number of the first block of `BLOCK` rows.
+        key: What tells them from other numbers under the same seed.
+    """
+    parts = [
+        np.random.default_rng([seed, block, key]).standard_normal((BLOCK, width), dtype=np.float32)
+        for block in range(first_block, first_block + -(-count // BLOCK))
+    ]
+    return np.concatenate(parts)[:count]
