@@ -75,13 +75,15 @@ CUT = 400_000
 """Molecules of the training set that are cut into small ones."""
 
 PREPARE = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 from molvae.corpus.corpus import prepare
 start = time.monotonic()
 prepared = prepare(sys.argv[1], workers=int(sys.argv[2]) or None)
+status = Path("/proc/self/status").read_text()  # getrusage would tell of this script's memory too
 told = {"seconds": time.monotonic() - start, "kept": prepared.account.kept,
         "rejected": sum(prepared.account.rejected.values()), "merged": prepared.account.merged,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+        "peak": 1024 * int(status.partition("VmHWM:")[2].split()[0])}
 print(json.dumps(told))
 """
 

@@ -101,7 +101,7 @@ def sources(
     ]
     for name, prior in candidates(parts[0], judged=True, seed=0).items():
         if wanted is None or name in wanted:
-            fit = fitted(prior, parts[0], parts[1], seed=0)
+            fit = fitted(name, prior, parts[0], parts[1], seed=0)
             print(f"{name}: rate {fit.rate:.2f} nats on training molecules not fitted to")
             found.append((name, codec_with(model, prior).draw))
     if wanted is None or ECHO in wanted:

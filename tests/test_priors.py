@@ -142,7 +142,7 @@ def test_a_flow_is_fitted_kept_and_asked(
     priors = candidates(parts[0], judged=True, seed=0)
     assert list(priors) == ["normal", "gaussian", "mixture", "flow"]
     flow = priors["flow"]
-    rates = {name: fitted(one, *parts, seed=0).rate for name, one in priors.items()}
+    rates = {name: fitted(name, one, *parts, seed=0).rate for name, one in priors.items()}
     assert rates["flow"] < rates["gaussian"]
     molvae.MolVAE(replace(model.checkpoint, prior=flow.eval())).save(tmp_path / "model.safetensors")
     again = molvae.load(tmp_path / "model.safetensors", device="cpu")
@@ -163,6 +163,14 @@ def flow_draws(prior: Prior, width: int) -> np.ndarray:
 @pytest.mark.parametrize("prior", KINDS, ids=lambda one: one.name)
 def test_no_latent_has_no_density(prior: Prior) -> None:
     assert prior.log_prob(torch.zeros(0, 2)).shape == (0,)
+
+
+def test_a_fit_takes_no_more_steps_than_allowed() -> None:
+    mean = torch.randn(1000, 2, generator=generator(8))
+    posteriors = Posteriors(mean, torch.full_like(mean, 0.1), mean[:, :0])
+    found = fit_priors(posteriors, posteriors, seed=0, steps=3)
+    assert {fit.name: fit.step for fit in found.fits}["gaussian"] == 0  # settled when it begins
+    assert max(fit.step for fit in found.fits) <= 3
 
 
 def test_too_few_molecules_judge_no_prior() -> None:

@@ -206,7 +206,7 @@ def _distinct(own: str, decoded: Sequence[Decoded]) -> list[str]:
 def _around(encodings: Encodings, asked: Asked, first_block: int) -> np.ndarray:
     """Draws of each posterior, those of a row together, (N * draws, D) float32."""
     mean = encodings.mean.repeat(asked.draws, axis=0)
-    noise = block_noise(*mean.shape, asked.seed, first_block, _REPAIR)
+    noise = block_noise(len(mean), mean.shape[1], asked.seed, first_block, _REPAIR)
     deviation = encodings.deviation.repeat(asked.draws, axis=0)
     latents: np.ndarray = mean + deviation * noise
     return latents

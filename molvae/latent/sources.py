@@ -9,6 +9,7 @@ import numpy as np
 
 from molvae import settings as checks
 from molvae.codec import BLOCK, Codec
+from molvae.errors import SettingsError
 
 Latents = Callable[[int, int, int], np.ndarray]
 """Gives latents, (N, D): how many, the seed, and the number of the first block of them."""
@@ -125,7 +126,7 @@ def echo(codec: Codec, temperature: float = 1.0) -> Latents:
             ]
             if min(len(part) for part in parts) == BLOCK:
                 return np.concatenate(parts)[:count]
-        raise checks.SettingsError(
+        raise SettingsError(
             "There is nothing to echo: hardly any string that the model writes without a latent is "
             "a molecule. Train it for longer, or take another prior."
         )

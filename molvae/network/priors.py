@@ -80,8 +80,12 @@ class Whitened(Prior):
 
     Args:
         latent_dim: Numbers in a latent.
+
+    Attributes:
+        settled: Whether `begin` leaves nothing to learn.
     """
 
+    settled = False
     centre: Tensor
     factor: Tensor
 
@@ -145,6 +149,7 @@ class Mixture(Whitened):
 
     def __init__(self, latent_dim: int, components: int) -> None:
         super().__init__(latent_dim)
+        self.settled = components == 1
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.zeros(components, latent_dim))
         self.log_scales = nn.Parameter(torch.zeros(components, latent_dim))

@@ -8,7 +8,7 @@ VAE: Dai and Wipf, 2019, arXiv:1903.05789).
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -82,8 +82,7 @@ def fit_priors(
         held_out = None
     priors = candidates(training, judged=held_out is not None, seed=seed)
     fits = {
-        name: replace(fitted(prior, training, held_out, seed, steps), name=name)
-        for name, prior in priors.items()
+        name: fitted(name, prior, training, held_out, seed, steps) for name, prior in priors.items()
     }
     best = min(fits, key=lambda name: fits[name].rate)
     return FittedPriors(priors[best].eval(), tuple(fits.values()))
@@ -111,22 +110,25 @@ def candidates(training: Posteriors, *, judged: bool, seed: int) -> dict[str, Pr
 
 
 def fitted(
+    name: str,
     prior: Prior,
     training: Posteriors,
     held_out: Posteriors | None,
     seed: int,
     steps: int = STEPS,
 ) -> PriorFit:
-    """Fit a prior in place; see `fit_priors`."""
+    """Fit a prior of `candidates` in place; see `fit_priors`."""
     judge = _Judge(training if held_out is None else held_out, seed)
     step = _fit(prior, training, judge, seed, steps) if isinstance(prior, Whitened) else 0
-    return PriorFit(prior.name, judge.rate(prior), step)
+    return PriorFit(name, judge.rate(prior), step)
 
 
 def _fit(prior: Whitened, training: Posteriors, judge: _Judge, seed: int, steps: int) -> int:
     """Fit a prior in place, to fresh draws of the posteriors in each pass; the best step."""
     rows = len(training.mean)
     prior.begin(training.draw(generator(seed, _BEGIN)), generator(seed, _BEGIN, 1))
+    if prior.settled:
+        return 0
     steps = min(steps, STEPS, EPOCHS * -(-rows // BATCH))
     optimiser = torch.optim.Adam(prior.parameters(), LEARNING_RATES[prior.name])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
