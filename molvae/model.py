@@ -130,13 +130,18 @@ class MolVAE:
             **self.record,
         }
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, compact: bool = False) -> None:
         """Write the model into one file.
+
+        Args:
+            path: The file.
+            compact: Take half the bytes for a weight, and fewer for what is known of the training
+                molecules: see `molvae.checkpoint.save`.
 
         Raises:
             OutputError: When the place can't be written to.
         """
-        checkpoints.save(self.checkpoint, Path(path))
+        checkpoints.save(self.checkpoint, Path(path), compact=compact)
 
     def generate(
         self,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -34,6 +35,23 @@ def test_a_loaded_model_is_the_saved_one(model: molvae.MolVAE, tmp_path: Path) -
     assert again.checkpoint.properties == model.checkpoint.properties
     assert again.describe() == model.describe()
     np.testing.assert_array_equal(again.checkpoint.known.hashes, model.checkpoint.known.hashes)
+
+
+def test_a_compact_model_is_nearly_the_same(
+    model: molvae.MolVAE, content: bytes, sample: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "compact.safetensors"
+    model.save(path, compact=True)
+    assert path.stat().st_size < 0.65 * len(content)
+    again = molvae.load(path, device="cpu")
+    smiles = sample["smiles"].head(300).tolist()
+    old, new = model.encode(smiles), again.encode(smiles)
+    np.testing.assert_allclose(new.mean, old.mean, atol=0.02)
+    density = again.codec.log_density(old.mean)
+    np.testing.assert_allclose(density, model.codec.log_density(old.mean), rtol=0.01)
+    known = [[one in each.checkpoint.known for one in old.smiles] for each in (model, again)]
+    assert known[0] == known[1]
+    assert any(known[0])
 
 
 def test_saving_what_was_loaded_gives_the_same_bytes(
@@ -101,15 +119,16 @@ def test_a_model_of_format_1_behaves_as_it_did(
 ) -> None:
     """It had one switch for stereo, isotopes and charges, and kept salts of any size."""
     content, arrays = sealed.read(run_folder / "model.safetensors", checkpoints._MODEL)
-    del content["standard"], content["prior"]
-    arrays = {
-        name: one for name, one in arrays.items() if not name.startswith(("prior.", "typical."))
-    }
+    del content["standard"], content["prior"], content["known_bits"]
+    later = ("prior.", "typical.", "training_set.")
+    arrays = {name: one for name, one in arrays.items() if not name.startswith(later)}
+    arrays["training_set.hashes"] = model.checkpoint.known.hashes.view(np.int64)
     old = {**content, "format": 1, "flat": flat}
     sealed.write(tmp_path / "old.safetensors", checkpoints._MODEL, old, arrays)
     loaded = molvae.load(tmp_path / "old.safetensors", device="cpu")
     asked = Standard(salts="keep", max_heavy_atoms=2000)
     assert loaded.checkpoint.standard == (asked.flattened() if flat else asked)
+    np.testing.assert_array_equal(loaded.checkpoint.known.hashes, model.checkpoint.known.hashes)
     chiral, plain, salt = "C[C@H](O)c1ccccc1", "CC(O)c1ccccc1", "CCN.CCO"
     encodings = loaded.encode([chiral, plain, salt])
     if flat:

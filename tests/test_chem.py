@@ -180,6 +180,29 @@ def test_similarity() -> None:
     assert 0 < tanimoto("CCO", "CCN") < 1
 
 
+@given(
+    st.lists(st.integers(0, 2**64 - 1), max_size=60), st.sampled_from([64, 63, 40, 38, 16, 8, 7, 1])
+)
+def test_coded_hashes_come_back(numbers: list[int], bits: int) -> None:
+    hashes = np.unique(np.array(numbers, dtype=np.uint64))
+    known = KnownMolecules(hashes).coarse(bits)
+    assert set(known.hashes.tolist()) == {one >> (64 - bits) for one in numbers}
+    below, row = known.coded()
+    again = KnownMolecules.decoded(below, row, bits)
+    np.testing.assert_array_equal(again.hashes, known.hashes)
+    assert again.bits == bits
+
+
+def test_a_set_of_fewer_bits_still_knows_its_own() -> None:
+    smiles = ["C" * length for length in range(1, 200)]
+    some, others = KnownMolecules.of(smiles[:100]).coarse(38), KnownMolecules.of(smiles[100:])
+    assert all(one in some for one in smiles[:100])
+    assert not any(one in some for one in smiles[100:])
+    both = some | others
+    assert both.bits == 38
+    assert all(one in both for one in smiles)
+
+
 def test_known_molecules_hold_what_they_were_given(sample: pd.DataFrame) -> None:
     smiles = sample["smiles"].tolist()
     known = KnownMolecules.of(smiles[:300]) | KnownMolecules.of(smiles[290:310])
