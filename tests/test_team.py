@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import interrupt_after
 
 import molvae
 from molvae.corpus.batches import Batch
@@ -83,6 +84,20 @@ def test_an_interrupted_team_ends_in_the_same_weights(csv_file: Path, tmp_path: 
     molvae.resume(folder.path, quiet=True)
     models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
     assert models[0] == models[1]
+
+
+def test_a_run_goes_on_in_more_processes(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"size": "small", "steps": 60, "batch_size": 23, "precision": "fp32"}
+    settings |= {"held_out": 0.1, "report": False, "quiet": True}
+    molvae.train(csv_file, tmp_path / "whole", **settings)
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 31)
+        molvae.train(csv_file, tmp_path / "run", **settings)
+    molvae.resume(tmp_path / "run", processes=2, quiet=True)
+    whole, run = (log_of(tmp_path / name) for name in ("whole", "run"))
+    np.testing.assert_allclose(run, whole, rtol=1e-4, atol=1e-6)
 
 
 def test_a_team_works_in_a_notebook_or_a_bare_script(csv_file: Path, tmp_path: Path) -> None:

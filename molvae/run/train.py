@@ -137,7 +137,7 @@ def resume(
         source: The molecules, when they weren't read from a file.
         quiet: Show nothing on stderr.
         settings: Numbers to change, such as ``learning_rate`` after a loss that wasn't finite;
-            then the weights are others.
+            then the weights are others. With other ``processes`` they are only rounded otherwise.
 
     Raises:
         CheckpointError: When there is no run, or the molecules have changed.
@@ -154,7 +154,8 @@ def resume(
         raise CheckpointError(f"The molecules of {output} came from no file. Give them again.")
     if not folder.has_state and (folder.path / FILE_NAME).exists():
         raise CheckpointError(f"The run in {output} has ended; there is nothing to go on with.")
-    known = {"learning_rate", "precision", "patience", "epochs", "steps", "max_minutes", "workers"}
+    numbers = {"learning_rate", "precision", "patience", "epochs", "steps", "max_minutes"}
+    known = {*numbers, "workers", "processes"}
     for name in settings:
         if name not in known:
             raise SettingsError(f"{name!r} can't change within a run.{nearest(name, known)}")
