@@ -31,6 +31,9 @@ from molvae.settings import from_mapping
 FILE_NAME = "model.safetensors"
 """The name of a model in a run folder."""
 
+SHIPPED = ("moses",)
+"""The names of the models that are part of the package."""
+
 FORMAT = 4
 """Raised when older programs can't read what is written; `_MIGRATIONS` reads what they wrote."""
 
@@ -181,18 +184,35 @@ def save(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
     sealed.write(path, _MODEL, content, arrays)
 
 
+def shipped_file(name: str) -> Path:
+    """The file of a model that is part of the package."""
+    return Path(__file__).parent / "shipped" / f"{name}.safetensors"
+
+
+def file_of(path: str | Path) -> Path:
+    """The file of a model.
+
+    Args:
+        path: It, the run folder that holds it, or, when there is neither, the name of one that is
+            part of the package.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return place / FILE_NAME
+    return shipped_file(str(path)) if str(path) in SHIPPED and not place.exists() else place
+
+
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        path: A model file, or a run folder that holds one.
+        path: A model file, a run folder that holds one, or a name; see `file_of`.
         device: Where the weights go.
 
     Raises:
         CheckpointError: When there is none, or it is damaged, foreign or too new.
     """
-    path = Path(path)
-    path = path / FILE_NAME if path.is_dir() else path
+    path = file_of(path)
     content, arrays = sealed.read(path, _MODEL)
     if content["format"] > FORMAT:
         raise CheckpointError(

@@ -40,8 +40,7 @@ class Base:
         Raises:
             CheckpointError: When there is none, or it is damaged.
         """
-        path = Path(path)
-        file = path / checkpoints.FILE_NAME if path.is_dir() else path
+        file = checkpoints.file_of(path)
         return cls(checkpoints.load(file), file)
 
     def refuse(self, given: Iterable[str]) -> None:
