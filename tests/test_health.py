@@ -248,7 +248,7 @@ def test_what_the_prior_misses_is_told_in_numbers() -> None:
     assert (
         finding.why == "17% of its strings needed no repair, the latents lie 25.0 nats from N(0, I)"
     )
-    assert "larger --beta" in finding.advice
+    assert "trained for longer" in finding.advice
 
 
 def test_a_large_beta_collapses_a_real_model(sample: pd.DataFrame) -> None:
