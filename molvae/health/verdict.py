@@ -160,7 +160,9 @@ RULES: dict[str, tuple[Rule, str]] = {
 then what spoils it, then what is only missing."""
 
 PRIOR_MISSES = "prior misses"
-ADVICE_ON_PRIOR = "Keep to strict draws and filter them; a decoder that was trained for longer writes more of them."
+ADVICE_ON_PRIOR = (
+    "Keep to strict draws and filter them; a decoder trained for longer writes more of them."
+)
 
 HEALTHY = Finding("healthy", "the latent is alive, and its molecules come back", "Use it.")
 
