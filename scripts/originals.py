@@ -1,11 +1,12 @@
 """Run the code of MOSES 0.3.1 or GuacaMol 0.5.5 as it is on current libraries.
 
-Run by scripts/verify_metrics.py in an environment that has those packages:
+Run by scripts/verify_metrics.py and verify_pmo.py in an environment that has those packages:
 
     python scripts/originals.py moses generated.txt train.txt result.json
     python scripts/originals.py guacamol generated.txt train.txt result.json
+    python scripts/originals.py oracles molecules.txt result.json
 
-Both text files hold a SMILES a line. Nothing of the packages is changed; what they call and is gone
+The text files hold a SMILES a line. Nothing of the packages is changed; what they call and is gone
 from the libraries is put back before they are imported.
 """
 
@@ -107,8 +108,53 @@ def guacamol(generated: list[str], train: list[str]) -> dict[str, float]:
     }
 
 
+def oracles(molecules: list[str]) -> dict[str, list[float]]:
+    """GuacaMol's oracles that PMO uses: name to the scores of the molecules, and the seconds."""
+    from guacamol import standard_benchmarks as guacamol
+
+    start = time.perf_counter()
+    suite = {
+        "albuterol_similarity": guacamol.similarity(
+            "CC(C)(C)NCC(O)c1ccc(O)c(CO)c1", "Albuterol", "FCFP4", 0.75
+        ),
+        "amlodipine_mpo": guacamol.amlodipine_rings(),
+        "celecoxib_rediscovery": guacamol.similarity(
+            "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F", "Celecoxib", "ECFP4", 1.0
+        ),
+        "deco_hop": guacamol.decoration_hop(),
+        "fexofenadine_mpo": guacamol.hard_fexofenadine(),
+        "isomers_c7h8n2o2": guacamol.isomers_c7h8n2o2(),
+        "isomers_c9h10n2o2pf2cl": guacamol.isomers_c9h10n2o2pf2cl(),
+        "median1": guacamol.median_camphor_menthol(),
+        "median2": guacamol.median_tadalafil_sildenafil(),
+        "mestranol_similarity": guacamol.similarity(
+            "COc1ccc2[C@H]3CC[C@@]4(C)[C@@H](CC[C@@]4(O)C#C)[C@@H]3CCc2c1", "Mestranol", "AP", 0.75
+        ),
+        "osimertinib_mpo": guacamol.hard_osimertinib(),
+        "perindopril_mpo": guacamol.perindopril_rings(),
+        "qed": guacamol.qed_benchmark(),
+        "ranolazine_mpo": guacamol.ranolazine_mpo(),
+        "scaffold_hop": guacamol.scaffold_hop(),
+        "sitagliptin_mpo": guacamol.sitagliptin_replacement(),
+        "thiothixene_rediscovery": guacamol.similarity(
+            "CN(C)S(=O)(=O)c1ccc2Sc3ccccc3C(=CCCN4CCN(C)CC4)c2c1", "Thiothixene", "ECFP4", 1.0
+        ),
+        "troglitazone_rediscovery": guacamol.similarity(
+            "Cc1c(C)c2OC(C)(COc3ccc(CC4SC(=O)NC4=O)cc3)CCc2c(C)c1O", "Troglitazone", "ECFP4", 1.0
+        ),
+        "valsartan_smarts": guacamol.valsartan_smarts(),
+        "zaleplon_mpo": guacamol.zaleplon_with_other_formula(),
+    }
+    found = {
+        name: [float(one) for one in benchmark.objective.score_list(molecules)]
+        for name, benchmark in suite.items()
+    }
+    return found | {"seconds": [time.perf_counter() - start]}
+
+
 if __name__ == "__main__":
     put_back_what_is_gone()
     which, *paths, target = sys.argv[1:]
     lists = [Path(path).read_text(encoding="utf-8").split("\n") for path in paths]
-    Path(target).write_text(json.dumps({"moses": moses, "guacamol": guacamol}[which](*lists)))
+    run = {"moses": moses, "guacamol": guacamol, "oracles": oracles}[which]
+    Path(target).write_text(json.dumps(run(*lists)))

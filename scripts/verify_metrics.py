@@ -26,7 +26,7 @@ from originals_environment import WORK, environment, moses_wheel
 
 from molvae import benchmark, files
 from molvae.chem.molecules import canonical_many
-from molvae.chem.strings import decode, tokenise
+from molvae.chem.strings import decode, encode
 from molvae.metrics.evaluation import Evaluation
 from molvae.parallel import ordered
 
@@ -83,7 +83,7 @@ def mixture(sets: dict[str, list[str]], count: int) -> list[str]:
     test = generator.sample(sets["test"], count * 5 // 100)
     odd = []
     for smiles in generator.sample(sets["test_scaffolds"], count * 30 // 100):
-        tokens = list(tokenise(smiles))
+        tokens = encode(smiles).tokens
         tokens[generator.randrange(len(tokens))] = generator.choice(tokens)
         odd.append(decode(tokens).smiles)
     repeated = generator.sample(train, count * 4 // 100)
