@@ -40,8 +40,8 @@ ISOMERS = ("NNC(=O)c1ccc(O)cc1", "NC(=O)c1c(F)c(F)c(Cl)c(NCCPO)c1")
 
 ODD = (
     *("C", "O", "N#N", "[Na+].[Cl-]", "[2H]C([2H])[2H]", "C.[H][H]", "CC(=O)[O-].[NH4+]"),
-    *("F[P-](F)(F)(F)(F)F", "C" * 150, "NCC(=O)" * 25 + "O"),
-    "c1ccc2cc3ccccc3cc2c1." * 8 + "C",
+    *("F[P-](F)(F)(F)(F)F", "C" * 40, "NCC(=O)" * 12 + "O"),
+    "c1ccc2cc3ccccc3cc2c1." * 4 + "C",
     "CC1=C2C(C(=O)C3(C(CC4C(C3C(C(C2(C)C)(CC1OC(=O)C(C(C5=CC=CC=C5)NC(=O)C6=CC=CC=C6)O)O)"
     "OC(=O)C7=CC=CC=C7)(CO4)OC(=O)C)O)C)OC(=O)C",
 )

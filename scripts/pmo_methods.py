@@ -1,0 +1,76 @@
+"""Methods that search for molecules within the budget of PMO. A new one is a line in `METHODS`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from make_moses_data import DATA
+from pmo_account import Counted
+
+Method = Callable[[Counted, int], None]
+"""Asks the oracle for scores until `Exhausted` is raised; all that is random depends on the seed.
+It knows the molecules of ZINC250k beforehand, and no label."""
+
+STARTING, POPULATION, OFFSPRING = 100, 500, 5
+
+
+@cache
+def zinc() -> np.ndarray:
+    """The canonical SMILES of ZINC250k, (N,) str, which `make_zinc_data.py` writes."""
+    return pd.read_csv(DATA / "full" / "zinc250k.csv.gz")["smiles"].to_numpy(dtype=str)
+
+
+def shuffled(seed: int) -> list[str]:
+    """ZINC250k in a random order."""
+    order = np.random.default_rng(seed).permutation(len(zinc()))
+    found: list[str] = zinc()[order].tolist()
+    return found
+
+
+def screening(oracle: Counted, seed: int) -> None:
+    """ZINC250k in a random order."""
+    for smiles in shuffled(seed):
+        oracle(smiles)
+
+
+def genetic(oracle: Counted, seed: int) -> None:
+    """`mol_ga.default_ga` (Tripp and Hernández-Lobato, 2023, arXiv:2310.09267).
+
+    Its crossover and mutation of graphs, from random molecules of ZINC250k; the number of those, of
+    the population and of the offspring are what the authors of Genetic GFN run it with.
+    """
+    from mol_ga import default_ga
+    from mol_ga.sample_population import uniform_quantile_sampling
+
+    def score(batch: list[str]) -> list[float]:
+        # mol-ga keeps molecules in sets: the order of one depends on the process, that of the calls
+        # mustn't.
+        scores = {smiles: oracle(smiles) for smiles in sorted(batch)}
+        return [scores[smiles] for smiles in batch]
+
+    def sample(
+        population: list[tuple[float, str]], count: int, generator: random.Random
+    ) -> list[str]:
+        sampled: list[str] = uniform_quantile_sampling(sorted(population), count, generator)
+        return sampled
+
+    start = shuffled(seed)[:STARTING]
+    for smiles in start:
+        oracle(smiles)
+    default_ga(
+        start,
+        score,
+        max_generations=2 * oracle.budget,
+        offspring_size=OFFSPRING,
+        population_sampling_function=sample,
+        population_size=POPULATION,
+        rng=random.Random(seed),
+    )
+
+
+METHODS: dict[str, Method] = {"random": screening, "mol-ga": genetic}
+"""Name to method; the names are also values of ``--methods``."""
