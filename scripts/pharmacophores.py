@@ -2,7 +2,7 @@
 
 The same as RDKit's `Generate.Gen2DFingerprint` with the features of Gobbi and Poppinger, 1998
 (doi:10.1002/(SICI)1097-0290(199824)61:1<47::AID-BIT9>3.0.CO;2-Z), but found for all triples at
-once and thirty times as fast: two oracles of `pmo.py` would take half an hour of a run.
+once: 0.4 ms a molecule of ZINC250k where RDKit's loop takes 10.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from rdkit.Chem.Pharm2D import Gobbi_Pharm2D
 from molvae.chem.molecules import Molecule
 
 NEAREST, FARTHEST, APART = 2, 8, 100
-"""Bonds: what is nearer makes no pharmacophore; from here on all distances are one; nor does what
-is as far as this, or in another fragment."""
+"""Bonds. What is nearer than the first makes no pharmacophore, nor what is as far as the last or in
+another fragment; from the second on all distances are one."""
 
 BASE = 16
 """More than there are features, or distances."""
