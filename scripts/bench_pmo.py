@@ -10,8 +10,8 @@ trapezoids every 100 calls, over the budget. Settings are chosen on zaleplon_mpo
 alone. qed is saturated, and most runs of most methods find nothing on valsartan_smarts.
 
 A run is one process of one thread. Its folder, BUDGET/METHOD/TASK-SEED, has row.csv, curve.csv and
-the best 100 molecules. One that stands there isn't made again and one that was interrupted starts
-anew, so several calls may share the work.
+the best 100 molecules. One that stands there isn't made again, one that was interrupted starts
+anew, and calls with other --tasks may share the work.
 """
 
 from __future__ import annotations
