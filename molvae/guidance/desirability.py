@@ -179,7 +179,8 @@ class Curve:
     def of(self, values: np.ndarray) -> np.ndarray:
         """The height of the line."""
         places, heights = zip(*self.points, strict=True)
-        return np.interp(values, places, heights)
+        height: np.ndarray = np.interp(values, places, heights)
+        return height
 
 
 def _gaussian(distance: np.ndarray, width: float) -> np.ndarray:

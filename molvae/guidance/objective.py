@@ -1,4 +1,4 @@
-"""What a search is to reach: terms, each a quantity and how desirable its values are, and a mean."""
+"""What a search is to reach: terms (a quantity, and how desirable its values are) and a mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from molvae import settings as checks
 from molvae.codec import Codec
-from molvae.errors import SettingsError
 from molvae.guidance.desirability import Desirability, Ramp
 from molvae.guidance.quantities import Quantity
 
@@ -84,13 +83,13 @@ class Judgement:
     """What an objective says of molecules.
 
     Attributes:
-        values: Of each term, (N, T).
+        numbers: The values of each term, (N, T).
         desirabilities: Of each term, (N, T).
         scores: Higher for the better, (N,); see `Objective`.
         reasons: Why there is no value, N rows of T texts, empty where there is one.
     """
 
-    values: np.ndarray
+    numbers: np.ndarray
     desirabilities: np.ndarray
     scores: np.ndarray
     reasons: list[tuple[str, ...]]
@@ -159,13 +158,13 @@ class Objective:
     def judge(self, codec: Codec, smiles: Sequence[str]) -> Judgement:
         """Judge N canonical SMILES."""
         measured = [term.quantity.measure(codec, smiles) for term in self.terms]
-        values = np.stack([one.values for one in measured], axis=1)
+        numbers = np.stack([one.numbers for one in measured], axis=1)
         desirabilities = np.stack(
-            [term.aim.of(one.values) for term, one in zip(self.terms, measured, strict=True)],
+            [term.aim.of(one.numbers) for term, one in zip(self.terms, measured, strict=True)],
             axis=1,
         )
         reasons = list(zip(*(one.reasons for one in measured), strict=True))
-        return Judgement(values, desirabilities, self.score(desirabilities), reasons)
+        return Judgement(numbers, desirabilities, self.score(desirabilities), reasons)
 
     def score(self, desirabilities: np.ndarray) -> np.ndarray:
         """From desirabilities, (N, T), to scores, (N,)."""

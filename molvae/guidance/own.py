@@ -76,7 +76,7 @@ def _value(answer: Any) -> tuple[float, str]:
         return math.nan, _described(answer)
     try:
         value = math.nan if isinstance(answer, str) else float(answer)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001  # whatever it is that a user's function gave
         value = math.nan
     return (value, "") if math.isfinite(value) else (math.nan, f"{answer!r:.60} is no number")
 

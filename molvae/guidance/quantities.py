@@ -24,11 +24,11 @@ class Measured:
     """What was found.
 
     Attributes:
-        values: A number a molecule, (N,) float64; NaN where there is none.
+        numbers: One a molecule, (N,) float64; NaN where there is none.
         reasons: Why there is none, N texts, empty where there is one.
     """
 
-    values: np.ndarray
+    numbers: np.ndarray
     reasons: list[str]
 
     @classmethod
