@@ -23,7 +23,7 @@ from molvae.guidance.own import Own
 from molvae.guidance.quantities import Descriptor, Filters, Predicted, Similarity, Substructure
 from molvae.guidance.shorthand import parsed
 
-ROOT = Path(__file__).resolve().parent.parent
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 
 
 def judged(terms: str | list[str] | Objective, *smiles: str) -> Judgement:
@@ -270,10 +270,13 @@ def test_a_search_with_all_kinds_of_terms(model: molvae.MolVAE, tmp_path: Path) 
     columns = ["qed", "predicted_logp", "similarity", "smarts", "tpsa", "filters", "length"]
     assert table.columns[:9].tolist() == ["smiles", "score", *columns]
     assert {f"{one}_desirability" for one in columns} <= set(table.columns)
-    assert table["score"].is_monotonic_decreasing
     np.testing.assert_array_equal(table["length"], table["smiles"].str.len())
-    np.testing.assert_array_equal(table["score"] < 0, table["smarts"] == 0)
-    assert "How good the head for logp" not in "".join(found.notes)  # it was measured
+    scored = table.dropna(subset="score")  # what the model can't encode has no prediction
+    assert table["smiles"].tolist()[: len(scored)] == scored["smiles"].tolist()
+    assert scored["score"].is_monotonic_decreasing
+    np.testing.assert_array_equal(scored["score"] < 0, scored["smarts"] == 0)
+    np.testing.assert_array_equal(table["score"].isna(), table["predicted_logp"].isna())
+    assert len(scored) == 60 or "predicted_logp has no value for" in "".join(found.notes)
 
 
 def test_a_search_tells_that_nothing_satisfies(model: molvae.MolVAE) -> None:
@@ -466,8 +469,9 @@ def test_a_file_of_python_that_cannot_be_used(  # type: ignore[no-untyped-def]
         read("python=own.py:dok:max")
 
 
-def test_the_objective_of_the_readme_is_one() -> None:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
-    file = ROOT / "docs" / "objective.toml"
-    assert file.read_text() == text
-    assert len(read(file).goals) > 1
+def test_the_objective_of_the_readme_is_one(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (tmp_path / "objective.toml").write_text(text)
+    (tmp_path / "dock.py").write_text("def affinity(smiles): ...")
+    objective = read(tmp_path / "objective.toml")
+    assert 0 < len(objective.goals) < len(objective.terms)

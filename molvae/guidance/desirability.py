@@ -72,7 +72,7 @@ class Ramp:
         if self.bounds is None:
             return values if self.rising else -values
         low, high = self.bounds
-        risen: np.ndarray = np.clip((values - low) / (high - low), 0.0, 1.0)
+        risen: np.ndarray = (np.clip(values, low, high) - low) / (high - low)
         return risen if self.rising else 1.0 - risen
 
 
@@ -184,7 +184,8 @@ class Curve:
 
 
 def _gaussian(distance: np.ndarray, width: float) -> np.ndarray:
-    height: np.ndarray = np.exp(-0.5 * (distance / width) ** 2)
+    with np.errstate(over="ignore"):  # so far away it is 0
+        height: np.ndarray = np.exp(-0.5 * (distance / width) ** 2)
     return height
 
 
