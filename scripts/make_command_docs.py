@@ -38,8 +38,8 @@ def commands_text() -> str:
     parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FILTERS.items()]
     parts.append("\n## Fingerprints\n\n| name | what it compares |\n|---|---|")
     parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FINGERPRINTS.items()]
-    parts.append("\n## Terms of an objective\n\nA term is `KIND=ARGUMENT:AIM,OPTION,...`; `NAME:AIM` is short "
-                 "for `property=NAME:AIM`.\n\n| kind | argument | what it is |\n|---|---|---|")  # fmt: skip
+    parts.append("\n## Terms of an objective\n\n`KIND=ARGUMENT:AIM,OPTION,...`")
+    parts.append("\n| kind | argument | what it is |\n|---|---|---|")
     parts += [f"| `{name}` | {one.written} | {one.meaning} |" for name, one in KINDS.items()]
     parts.append("\n| aim | what it is |\n|---|---|")
     parts += [f"| `{aim.written}` | {aim.meaning} |" for aim in AIMS.values()]

@@ -80,7 +80,7 @@ class Evaluations:
         ]
 
     def notes(self) -> list[str]:
-        """What a reader should know: what had no value, and constraints that nothing meets."""
+        """What a reader should know: what had no value, and how many satisfy the constraints."""
         notes = []
         for place, column in enumerate(self._objective.columns):
             failed = [
@@ -93,8 +93,12 @@ class Evaluations:
                     f"{column} has no value for {len(failed):,} of {len(self.found):,} molecules; "
                     f"the first is {failed[0]}."
                 )
-        if self._objective.has_scale and self.best < 0:
-            notes.append("No molecule satisfies all constraints: every score is below 0.")
+        if len(self._objective.goals) < len(self._objective.terms):
+            satisfying = sum(one.score >= 0 for one in self.found.values())
+            notes.append(
+                f"{satisfying:,} of {len(self.found):,} molecules satisfy all constraints; "
+                "the others have a score below 0, or none."
+            )
         return notes
 
     def table(self, known: KnownMolecules, filters: Sequence[str], seed: int) -> pd.DataFrame:

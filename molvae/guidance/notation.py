@@ -38,7 +38,7 @@ def read(written: Written) -> Objective:
     """Read an objective.
 
     Args:
-        written: A TOML file, which stands alone, or shorthands (see `molvae.guidance.shorthand`),
+        written: A TOML file (its name ends so), which stands alone, or shorthands (see `molvae.guidance.shorthand`),
             among which may be ``mean=arithmetic``.
 
     Raises:

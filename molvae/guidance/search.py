@@ -142,13 +142,15 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
     if method == "auto":
         lone = len(objective.terms) == 1 and isinstance(objective.terms[0].quantity, Predicted)
         return "gradient" if lone and objective.goals else "cma"
+    if method == "cma":
+        return method
     head = _head(objective)
-    if method == "gradient" and not head:
+    if not head:
         raise SettingsError(
             "A gradient goes along one head: the objective has one goal then, a property, beside "
             "any constraints. Or use --method cma."
         )
-    if method == "gradient" and head not in codec.property_names:
+    if head not in codec.property_names:
         have = ", ".join(codec.property_names) or "none"
         raise SettingsError(
             f"The model has no head for {head!r} (heads: {have}). "

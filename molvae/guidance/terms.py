@@ -51,7 +51,8 @@ def _similarity(smiles: str, folder: Path, fingerprint: str = "morgan2") -> Quan
 
 
 KINDS: dict[str, Kind] = {
-    "property": Kind(_property, "NAME", "what RDKit computes, or else a head predicts"),
+    "property": Kind(_property, "NAME",
+                     "what RDKit computes, or else a head predicts; a bare NAME is short for it"),
     "predicted": Kind(lambda name, folder: Predicted(name), "NAME",
                       "what a head of the model predicts, though RDKit could compute it"),
     "similarity": Kind(_similarity, "SMILES", "Tanimoto similarity to a compound, 0 to 1",
@@ -94,20 +95,24 @@ def made(keys: Mapping[str, Any], folder: Path) -> Term:
     aim_name = _the_one(keys, AIMS, "what is wanted")
     aim = AIMS[aim_name]
     widths = ("width",) if aim.has_width else ()
-    for key in OPTIONS.keys() & keys.keys():
-        taken = (*kind.options, *widths, "weight", "constraint")
+    taken = (kind_name, *kind.options, aim_name, *widths, "weight", "constraint")
+    for key in keys:
         require(key in taken, f"{key} doesn't go with {kind_name} and {aim_name}.")
-    argument = keys[kind_name]
-    require(isinstance(argument, str), f"{kind_name} is a text, not {argument!r}.")
-    chosen = {key: keys[key] for key in kind.options if key in keys}
-    for key, value in chosen.items():
-        require(isinstance(value, str), f"{key} is a name, not {value!r}.")
-    quantity = kind.make(argument, folder, **chosen)
-    wide = {key: number(key, keys[key]) for key in widths if key in keys}
     threshold = _threshold(keys.get("constraint", False))
     require(threshold is None or "weight" not in keys, "Goals have a weight, constraints don't.")
-    weight = number("weight", keys.get("weight", 1.0))
-    return Term(quantity, aim.make(keys[aim_name], **wide), weight, threshold)
+    named = {key: _text(key, keys[key]) for key in kind.options if key in keys}
+    wide = {key: number(key, keys[key]) for key in widths if key in keys}
+    return Term(
+        kind.make(_text(kind_name, keys[kind_name]), folder, **named),
+        aim.make(keys[aim_name], **wide),
+        number("weight", keys.get("weight", 1.0)),
+        threshold,
+    )
+
+
+def _text(key: str, given: Any) -> str:
+    require(isinstance(given, str), f"{key} is a text, not {given!r}.")
+    return str(given)
 
 
 def _the_one(keys: Mapping[str, Any], table: Collection[str], what: str) -> str:
