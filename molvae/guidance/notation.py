@@ -38,8 +38,8 @@ def read(written: Written) -> Objective:
     """Read an objective.
 
     Args:
-        written: A TOML file (its name ends so), which stands alone, or shorthands (see `molvae.guidance.shorthand`),
-            among which may be ``mean=arithmetic``.
+        written: A TOML file, which stands alone and is named so, or shorthands (see
+            `molvae.guidance.shorthand`), among which may be ``mean=arithmetic``.
 
     Raises:
         SettingsError: Naming the piece that can't be read, and the remedy.
