@@ -65,7 +65,8 @@ def optimize(
     predicted=NAME (a head of the model) or python=FILE.py:FUNCTION (yours: a list of SMILES to a
     number for each). AIM gives a desirability, 0 to 1: max, max=LOW..HIGH, min, min=LOW..HIGH,
     target=VALUE,width=WIDTH, range=LOW..HIGH, curve=VALUE/HEIGHT..VALUE/HEIGHT, present or
-    absent. OPTION is weight=NUMBER, or constraint for what a molecule must have.
+    absent. OPTION is weight=NUMBER, fingerprint=NAME (of similarity), or constraint for what a
+    molecule must have.
 
     The score is the weighted geometric mean of the goals (mean=arithmetic stands among the terms);
     below 0 a constraint is broken. One max, min or target alone needs no bounds: its value is
