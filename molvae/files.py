@@ -7,12 +7,13 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from filelock import FileLock, Timeout
 
-from molvae.errors import OutputError
+from molvae.errors import OutputError, nearest
 
 LOCK = ".lock"
 """The file by which a folder is kept for one process."""
@@ -118,3 +119,11 @@ def sha256(path: Path) -> str:
 def reason_of(error: OSError) -> str:
     """What the system objects to, as part of a sentence."""
     return (error.strerror or str(error)).lower()
+
+
+def near_file(path: Path) -> str:
+    """A hint for a file that isn't there: the nearest name beside it, if one is near."""
+    folder = path.parent
+    names = [one.name for one in islice(folder.iterdir(), 1000)] if folder.is_dir() else []
+    hint = nearest(path.name, names)
+    return hint if hint.startswith(" Did") else ""

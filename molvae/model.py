@@ -22,7 +22,7 @@ from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
 from molvae.errors import SettingsError, TableError
-from molvae.guidance.objective import Objective
+from molvae.guidance.notation import Written, read
 from molvae.guidance.search import Search, optimize
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
@@ -282,10 +282,8 @@ class MolVAE:
 
     def optimize(
         self,
-        property_name: str,
-        direction: str = "max",
+        objective: Written,
         *,
-        target: float | None = None,
         budget: int = 1000,
         method: str = "auto",
         start: str | Iterable[str] = (),
@@ -294,10 +292,13 @@ class MolVAE:
         seed: int = 0,
         on_round: Callable[[int, float], None] = lambda evaluations, best: None,
     ) -> Search:
-        """Search for molecules that do well; see `molvae.guidance.search.optimize`."""
+        """Search for molecules that do well; see `molvae.guidance.search.optimize`.
+
+        The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
+        """
         return optimize(
             self.codec,
-            Objective(property_name, direction, target),
+            read(objective),
             self.checkpoint.known,
             budget=budget,
             method=method,

@@ -46,9 +46,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if int in kinds:
         return whole(name, value)
     if float in kinds:
-        if not (isinstance(value, Real) and math.isfinite(value)):
-            raise SettingsError(f"{name} is a number, not {value!r}.")
-        return float(value)
+        return number(name, value)
     return switch(name, value) if bool in kinds else value
 
 
@@ -61,6 +59,17 @@ def whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise SettingsError(f"{name} is a whole number, not {value!r}.")
     return int(value)
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number as a Python float.
+
+    Raises:
+        SettingsError: When it is none; True and False are none.
+    """
+    if isinstance(value, bool) or not (isinstance(value, Real) and math.isfinite(value)):
+        raise SettingsError(f"{name} is a number, not {value!r}.")
+    return float(value)
 
 
 def count(name: str, value: Any) -> int:

@@ -46,7 +46,7 @@ def main() -> None:
             "--image", folder / picture)  # fmt: skip
     say("neighbors", *model_options, ends[0], "-o", folder / "near.csv",
         "--image", folder / "near.png")  # fmt: skip
-    say("optimize", *model_options, "--property", "qed", "--direction", "max", "--budget", "1000",
+    say("optimize", *model_options, "--objective", "qed:max", "--budget", "1000",
         "-o", folder / "best.csv", "--image", folder / "best.png")  # fmt: skip
     best = pd.read_csv(folder / "best.csv", keep_default_na=False)
     drawn = model.generate(len(best), seed=arguments.seed + 1, novel=False).table

@@ -14,6 +14,8 @@ from molvae.chem.filters import FILTERS
 from molvae.chem.fingerprints import FINGERPRINTS
 from molvae.chem.properties import PROPERTIES
 from molvae.cli import main as molvae
+from molvae.guidance.aims import AIMS
+from molvae.guidance.terms import KINDS, OPTIONS
 from molvae.metrics.rows import ROWS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
@@ -36,6 +38,13 @@ def commands_text() -> str:
     parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FILTERS.items()]
     parts.append("\n## Fingerprints\n\n| name | what it compares |\n|---|---|")
     parts += [f"| `{name}` | {meaning} |" for name, (_, meaning) in FINGERPRINTS.items()]
+    parts.append("\n## Terms of an objective\n\n`KIND=ARGUMENT:AIM,OPTION,...`")
+    parts.append("\n| kind | argument | what it is |\n|---|---|---|")
+    parts += [f"| `{name}` | {one.written} | {one.meaning} |" for name, one in KINDS.items()]
+    parts.append("\n| aim | what it is |\n|---|---|")
+    parts += [f"| `{aim.written}` | {aim.meaning} |" for aim in AIMS.values()]
+    parts.append("\n| option | what it is |\n|---|---|")
+    parts += [f"| `{name}` | {meaning} |" for name, meaning in OPTIONS.items()]
     parts.append("\n## Measures of `evaluate`\n\n| name | what it is |\n|---|---|")
     parts += [f"| `{row.name}` | {row.meaning} |" for row in ROWS]
     return "\n".join(parts) + "\n"

@@ -59,7 +59,7 @@ def test_the_whole_session(cli, csv_file: Path, run_folder: Path, tmp_path: Path
     assert "<svg" in image.read_text()
 
     best = tmp_path / "best.tsv"
-    result = cli("optimize", "-m", run_folder, "--property", "qed", "--budget", 40, "-o", best)
+    result = cli("optimize", "-m", run_folder, "--objective", "qed:max", "--budget", 40, "-o", best)
     assert result.exit_code == 0, result.output
     assert len(pd.read_csv(best, sep="\t")) == 40
 
@@ -179,9 +179,14 @@ BAD = {
     "odd picture": (["generate", "-m", "MODEL", "--image", "x.bmp"], "must end in .svg or .png"),
     "no such filter": (["generate", "-m", "MODEL", "--filter", "pain"], "Did you mean 'pains'"),
     "no such head": (
-        ["optimize", "-m", "MODEL", "--property", "qed", "--method", "gradient"],
+        ["optimize", "-m", "MODEL", "--objective", "qed:max", "--method", "gradient"],
         "Train one with --property qed",
     ),
+    "bad objective": (
+        ["optimize", "-m", "MODEL", "--objective", "qed:up"],
+        "qed:up: 'up' is no aim and no option.",
+    ),
+    "no objective": (["optimize", "-m", "MODEL", "--objective", "a.toml"], "No file a.toml."),
     "wrong latents": (["decode", "-m", "MODEL", "wrong.npy"], "this model's have 32"),
     "text as latents": (["decode", "-m", "MODEL", "good.csv"], "no columns z1"),
     "pickled latents": (["decode", "-m", "MODEL", "objects.npy"], "no array of numbers"),

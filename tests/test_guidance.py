@@ -11,20 +11,20 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
 from molvae.chem.strings import Decoded
 from molvae.errors import MoleculeError, SettingsError
-from molvae.guidance.objective import Objective
-from molvae.guidance.search import Evaluations
+from molvae.guidance.evaluations import Evaluations
+from molvae.guidance.notation import read
 
 
 @pytest.mark.parametrize("method", ["cma", "gradient"])
 def test_a_search_beats_as_many_draws(model: molvae.MolVAE, method: str) -> None:
-    found = model.optimize("logp", "max", budget=300, method=method)
+    found = model.optimize("logp:max", budget=300, method=method)
     drawn = model.generate(300, strict=False).table["logp"]
     assert found.evaluations == len(found.table) == found.table["smiles"].nunique() == 300
     assert found.table["logp"].head(10).mean() > drawn.nlargest(10).mean()
 
 
 def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) -> None:
-    table = model.optimize("tpsa", "min", budget=60).table
+    table = model.optimize("tpsa:min", budget=60).table
     assert table["tpsa"].is_monotonic_increasing
     for row in table.head(15).itertuples():
         assert row.tpsa == pytest.approx(compute(parse(row.smiles), ["tpsa"])["tpsa"])
@@ -34,7 +34,7 @@ def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) ->
 
 
 def test_a_target_is_approached(model: molvae.MolVAE) -> None:
-    table = model.optimize("mol_weight", "target", target=250.0, budget=120).table
+    table = model.optimize("mol_weight:target=250", budget=120).table
     distance = np.abs(table["mol_weight"] - 250)
     assert distance.is_monotonic_increasing
     assert distance.iloc[0] < 1
@@ -42,17 +42,17 @@ def test_a_target_is_approached(model: molvae.MolVAE) -> None:
 
 def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
     start = "CCOc1ccccc1"
-    table = model.optimize("qed", budget=40, start=[start]).table
+    table = model.optimize("qed:max", budget=40, start=[start]).table
     assert table.loc[table["evaluation"] == 1, "smiles"].tolist() == [start]
     with pytest.raises(MoleculeError, match="not a SMILES"):
-        model.optimize("qed", budget=40, start=[start, "xyz"])
-    series = model.optimize("qed", budget=10, start=pd.Series([start])).table
+        model.optimize("qed:max", budget=40, start=[start, "xyz"])
+    series = model.optimize("qed:max", budget=10, start=pd.Series([start])).table
     assert start in series["smiles"].tolist()
-    assert len(model.optimize("qed", budget=10, start=start).table) == 10
+    assert len(model.optimize("qed:max", budget=10, start=start).table) == 10
 
 
 def test_the_same_seed_gives_the_same_search(model: molvae.MolVAE) -> None:
-    one, two = (model.optimize("qed", budget=80, seed=4).table for _ in range(2))
+    one, two = (model.optimize("qed:max", budget=80, seed=4).table for _ in range(2))
     assert one.equals(two)
 
 
@@ -63,13 +63,13 @@ def test_an_interrupted_search_gives_what_it_has(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("molvae.guidance.search.draw", interrupt)
-    found = model.optimize("qed", budget=20)
+    found = model.optimize("qed:max", budget=20)
     assert (found.ending, found.evaluations, len(found.table)) == ("interrupted", 0, 0)
     assert {"smiles", "qed", "novel", "objection"} <= set(found.table.columns)
 
 
 def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
-    evaluations = Evaluations(model.codec, Objective("mol_weight"), budget=2)
+    evaluations = Evaluations(model.codec, read("mol_weight:max"), budget=2)
     molecules = [Decoded(one, strict=True) for one in ["CCO", "", "CCO", "CC", "CCC"]]
     scores = evaluations.score([Decoded("CCCC", strict=False), *molecules])
     assert scores[1] == scores[3] == pytest.approx(46.07, abs=0.01)
@@ -77,16 +77,10 @@ def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
     assert evaluations.left == 0
 
 
-def test_scores() -> None:
-    assert Objective("qed", "min").score(0.4) == -0.4
-    assert Objective("qed").score(float("nan")) == -np.inf
-    assert Objective("logp", "target", 2.0).score(3.5) == -1.5
-
-
 def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type: ignore[no-untyped-def]
     table = sample.head(200).assign(activity=sample["logp"] * 2)
     own = molvae.train(table, properties=["activity"], size="small", steps=60, quiet=True)
-    found = own.optimize("activity", budget=30)
+    found = own.optimize("activity:max", budget=30)
     assert "predicted_activity" in found.table
     encoded = own.codec.encode(found.table["smiles"]).mean
     np.testing.assert_allclose(
@@ -95,19 +89,18 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "message"),
+    ("objective", "options", "message"),
     [
-        (("qedd",), {}, "Did you mean 'qed'"),
-        (("qed", "up"), {}, "No direction 'up'"),
-        (("qed", "target"), {}, "goes with the direction target"),
-        (("qed", "target"), {"target": float("nan")}, "The target is a number"),
-        (("qed",), {"target": 1.0}, "goes with the direction target"),
-        (("qed",), {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),
-        (("qed",), {"method": "cmaes"}, "Did you mean 'cma'"),
-        (("qed",), {"budget": 0}, "budget is 1 or more"),
-        (("qed",), {"filters": ["mosess"]}, "Did you mean 'moses'"),
+        ("qedd:max", {}, "Did you mean 'qed'"),
+        ("predicted=qed:max", {}, r"no head for 'qed' \(heads: logp\)"),
+        ("qed:max", {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),
+        (["logp:max=0..5", "qed:max"], {"method": "gradient"}, "along one head"),
+        ("filters=moses", {"method": "gradient"}, "along one head"),
+        ("qed:max", {"method": "cmaes"}, "Did you mean 'cma'"),
+        ("qed:max", {"budget": 0}, "budget is 1 or more"),
+        ("qed:max", {"filters": ["mosess"]}, "Did you mean 'moses'"),
     ],
 )
-def test_what_cannot_be_searched(model: molvae.MolVAE, arguments, options, message) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_searched(model: molvae.MolVAE, objective, options, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(SettingsError, match=message):
-        model.optimize(*arguments, **{"budget": 20, **options})
+        model.optimize(objective, **{"budget": 20, **options})

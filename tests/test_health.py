@@ -407,10 +407,10 @@ def test_a_search_says_that_its_head_is_weak(
     model: molvae.MolVAE, heads: list[dict[str, object]], note: str
 ) -> None:
     told = molvae.MolVAE(dataclasses.replace(model.checkpoint, record={"report": {"heads": heads}}))
-    notes = told.optimize("logp", budget=5, method="gradient").notes
+    notes = told.optimize("logp:max", budget=5, method="gradient").notes
     assert bool(notes) == bool(note)
     assert note in "".join(notes)
-    assert told.optimize("logp", budget=5).notes == ()
+    assert told.optimize("logp:max", budget=5).notes == ()
 
 
 def test_optimize_prints_the_note(cli, model: molvae.MolVAE, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -419,7 +419,7 @@ def test_optimize_prints_the_note(cli, model: molvae.MolVAE, tmp_path: Path) -> 
     )
     checkpoints.save(weak, tmp_path / "model.safetensors")
     result = cli(
-        "optimize", "-m", tmp_path, "--property", "logp", "--method", "gradient", "--budget", 5
+        "optimize", "-m", tmp_path, "--objective", "logp:max", "--method", "gradient", "--budget", 5
     )
     assert result.exit_code == 0, result.output
     assert "too weak to guide" in result.stderr

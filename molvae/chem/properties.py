@@ -21,11 +21,13 @@ class Property:
         compute: From an RDKit molecule to a number.
         unit: Its unit; empty for a pure number.
         meaning: What it is, in a few words.
+        span: Its lowest and highest possible value, where both are known.
     """
 
     compute: Callable[[Molecule], float]
     unit: str
     meaning: str
+    span: tuple[float, float] | None = None
 
 
 def _sa_score(molecule: Molecule) -> float:
@@ -45,11 +47,11 @@ def _aliphatic_rings(molecule: Molecule) -> float:
 
 PROPERTIES: dict[str, Property] = {
     "logp": Property(Crippen.MolLogP, "", "Wildman-Crippen logP, doi:10.1021/ci990307l"),
-    "qed": Property(QED.qed, "", "drug-likeness, 0 to 1, doi:10.1038/nchem.1243"),
+    "qed": Property(QED.qed, "", "drug-likeness, 0 to 1, doi:10.1038/nchem.1243", (0, 1)),
     "tpsa": Property(rdMolDescriptors.CalcTPSA, "Å²", "polar surface, doi:10.1021/jm000942e"),
     "mol_weight": Property(Descriptors.MolWt, "Da", "molecular weight"),
     "sa_score": Property(_sa_score, "", "synthetic accessibility, 1 easy to 10 hard, "
-                         "doi:10.1186/1758-2946-1-8"),
+                         "doi:10.1186/1758-2946-1-8", (1, 10)),
     "heavy_atoms": Property(Lipinski.HeavyAtomCount, "", "atoms other than hydrogen"),
     "hbd": Property(rdMolDescriptors.CalcNumHBD, "", "hydrogen bond donors"),
     "hba": Property(rdMolDescriptors.CalcNumHBA, "", "hydrogen bond acceptors"),
@@ -58,9 +60,10 @@ PROPERTIES: dict[str, Property] = {
     "aromatic_rings": Property(rdMolDescriptors.CalcNumAromaticRings, "", "aromatic rings"),
     "aliphatic_rings": Property(_aliphatic_rings, "", "rings that aren't aromatic"),
     "bertz_ct": Property(GraphDescriptors.BertzCT, "", "complexity, doi:10.1021/ja00402a071"),
-    "fraction_csp3": Property(rdMolDescriptors.CalcFractionCSP3, "", "sp3 share of the carbons"),
+    "fraction_csp3": Property(rdMolDescriptors.CalcFractionCSP3, "", "sp3 share of the carbons",
+                              (0, 1)),
 }  # fmt: skip
-"""Name to property; the names are also column names and values of ``--property``."""
+"""Name to property; the names are also column names and terms of an objective."""
 
 USUAL = ("logp", "qed", "tpsa", "mol_weight", "sa_score")
 """The properties that tables of molecules carry."""

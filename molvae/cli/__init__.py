@@ -62,7 +62,7 @@ def main() -> None:
       molvae interpolate -m runs/mine "SMILES_A" "SMILES_B" --image path.svg
       molvae combine -m runs/mine --plus "SMILES_A" --minus "SMILES_B" --plus "SMILES_C"
       molvae neighbors -m runs/mine "SMILES" --similarity 0.5:0.7 -o near.csv
-      molvae optimize -m runs/mine --property qed --budget 1000 -o best.csv
+      molvae optimize -m runs/mine --objective qed:max --budget 1000 -o best.csv
       molvae evaluate molecules.csv --reference test.csv --train data.csv
 
     Results go to the file named with -o, or to standard output; everything else goes to

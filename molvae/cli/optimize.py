@@ -10,19 +10,15 @@ from molvae.cli import options
 from molvae.cli.output import check_image, check_table, write_table
 
 
-@click.command(short_help="Molecules that do well on a property, within a budget.")
+@click.command(short_help="Molecules that do well on an objective, within a budget.")
 @options.model
 @click.option(
-    "--property",
-    "property_name",
+    "--objective",
+    multiple=True,
     required=True,
-    metavar="NAME",
-    help="logp, qed, tpsa, sa_score ... (RDKit), or a property the model was trained with.",
+    metavar="FILE.toml|TERM",
+    help="What to reach: a TOML file, or terms such as qed:max; terms may be repeated.",
 )
-@click.option(
-    "--direction", default="max", show_default=True, metavar="NAME", help="max, min or target."
-)
-@click.option("--target", type=float, help="Value to reach; goes with --direction target.")
 @click.option(
     "--budget",
     type=click.IntRange(1),
@@ -51,9 +47,7 @@ from molvae.cli.output import check_image, check_table, write_table
 @options.device
 def optimize(
     model_path: str,
-    property_name: str,
-    direction: str,
-    target: float | None,
+    objective: tuple[str, ...],
     budget: int,
     method: str,
     start: tuple[str, ...],
@@ -64,15 +58,27 @@ def optimize(
     image: str | None,
     device: str,
 ) -> None:
-    """Molecules that do well on a property, the best first.
+    """Molecules that do well on an objective, the best first.
 
-    Every molecule evaluated is a row. Its value is computed with RDKit from the molecule itself;
-    for a property that RDKit doesn't know, the column says `predicted_`. What the filters
-    (moses, unless others are named) object to stands in the column `objection`.
+    A term is WHAT:AIM,OPTION,... and WHAT ends at the last colon. WHAT is a property (RDKit's, or
+    else one the model was trained with), similarity=SMILES, smarts=SMARTS, filters=NAME,NAME,
+    predicted=NAME (a head of the model) or python=FILE.py:FUNCTION (yours: a list of SMILES to a
+    number for each). AIM gives a desirability, 0 to 1: max, max=LOW..HIGH, min, min=LOW..HIGH,
+    target=VALUE,width=WIDTH, range=LOW..HIGH, curve=VALUE/HEIGHT..VALUE/HEIGHT, present or
+    absent. OPTION is weight=NUMBER, fingerprint=NAME (of similarity), or constraint for what a
+    molecule must have.
+
+    The score is the weighted geometric mean of the goals (mean=arithmetic stands among the terms);
+    below 0 a constraint is broken. One max, min or target alone needs no bounds: its value is
+    what counts. In a TOML file each term is a table [[term]] with the same keys.
+
+    Every molecule evaluated is a row. A value is found for the molecule itself, never its latent;
+    what a head predicts stands in a column `predicted_`. What the filters (moses, unless others
+    are named) object to stands in the column `objection`.
 
     \b
     Example:
-      molvae optimize -m runs/mine --property qed --direction max --budget 1000 -o best.csv
+      molvae optimize -m runs/mine --objective qed:max --objective logp:target=2.5,width=0.5
     """
     check_table(output)
     check_image(image)
@@ -81,16 +87,14 @@ def optimize(
     from molvae.model import load
 
     model = load(model_path, device=device)
-    with display.bar(budget, "evaluations", f"optimize {property_name}") as bar:
+    with display.bar(budget, "evaluations", "optimize") as bar:
 
         def show(evaluations: int, best: float) -> None:
             bar.set_postfix_str(f"best {best:.4g}", refresh=False)
             bar.update(evaluations - bar.n)
 
         found = model.optimize(
-            property_name,
-            direction,
-            target=target,
+            objective,
             budget=budget,
             method=method,
             start=start,
@@ -108,9 +112,8 @@ def optimize(
         f"{len(good):,} are novel and pass the filters."
     )
     if image is not None and len(found.table):
-        column = found.table.columns[1]
         shown = (good if len(good) else found.table).head(20)
-        legends = [f"{column} {value:.3g}" for value in shown[column]]
+        legends = [f"score {score:.3g}" for score in shown["score"]]
         draw_grid(shown["smiles"].tolist(), legends, Path(image))
     if found.ending == "interrupted":
         raise KeyboardInterrupt

@@ -1,80 +1,182 @@
-"""What a search is to reach: a number for a molecule, and which way is better."""
+"""What a search is to reach: terms (a quantity, and how desirable its values are) and a mean."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from molvae.chem.molecules import parse
-from molvae.chem.properties import PROPERTIES, compute
+from molvae import settings as checks
 from molvae.codec import Codec
-from molvae.errors import SettingsError, nearest
+from molvae.guidance.desirability import Desirability, Ramp
+from molvae.guidance.quantities import Quantity
 
-DIRECTIONS = ("max", "min", "target")
+THRESHOLD = 0.5
+"""The desirability that satisfies a constraint, where no other is named."""
+
+RESERVED = ("smiles", "score", "evaluation", "novel", "strict", "objection", "seed")
+"""Columns of the table of a search that are no quantity."""
+
+
+def _arithmetic(desirabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = desirabilities @ weights
+    return mean
+
+
+def _geometric(desirabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = np.prod(desirabilities**weights, axis=1)
+    return mean
+
+
+MEANS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "geometric": _geometric,
+    "arithmetic": _arithmetic,
+}
+"""Name to weighted mean: from desirabilities, (N, G), and weights that sum to 1, (G,), to (N,)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A quantity, and how desirable its values are.
+
+    Attributes:
+        quantity: What is computed.
+        aim: How desirable a value is. A ramp without bounds takes the span of the quantity.
+        weight: In the mean, where it is a goal.
+        threshold: The desirability that a molecule must have, where it is a constraint; None for
+            a goal.
+
+    Raises:
+        SettingsError: For a weight or threshold out of range, or a constraint without a scale.
+    """
+
+    quantity: Quantity
+    aim: Desirability
+    weight: float = 1.0
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.aim, Ramp) and self.aim.bounds is None:
+            spanned = replace(self.aim, bounds=self.quantity.span)
+            object.__setattr__(self, "aim", spanned)
+        checks.require(self.weight > 0, f"weight is a number above 0, not {self.weight:g}.")
+        if self.threshold is not None:
+            checks.require(
+                0 < self.threshold <= 1,
+                f"A constraint is a desirability above 0, 1 at most, not {self.threshold:g}.",
+            )
+            self.check_scale()
+
+    def check_scale(self) -> None:
+        """Refuse a term that stands with others and has no scale."""
+        remedy = "max=LOW..HIGH or min=LOW..HIGH" if isinstance(self.aim, Ramp) else "width=WIDTH"
+        checks.require(
+            self.aim.has_scale,
+            f"{self.quantity.name}: only a lone goal can do without a scale. Add one: {remedy}.",
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an objective says of molecules.
+
+    Attributes:
+        numbers: The values of each term, (N, T).
+        desirabilities: Of each term, (N, T).
+        scores: Higher for the better, (N,); see `Objective`.
+        reasons: Why there is no value, N rows of T texts, empty where there is one.
+    """
+
+    numbers: np.ndarray
+    desirabilities: np.ndarray
+    scores: np.ndarray
+    reasons: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A property to bring up, down, or to a target.
+    """Goals and constraints.
+
+    The score of a molecule that satisfies all constraints is the weighted mean of the
+    desirabilities of the goals, 0 to 1; 1 where there is no goal. One that breaks a constraint has
+    a score below 0: the mean, over the constraints, of what is lacking (0 where nothing is, -1 for
+    a desirability of 0). So it ranks under all that satisfy them, and a search can still tell
+    which way is better. One without a value for a term has no score (NaN).
+
+    A lone goal without a scale (no bounds, no width) is ranked by its value: that of ``max``, the
+    negative of ``min``, the negative distance of ``target``.
 
     Attributes:
-        name: A property that RDKit computes, or one that a head of the model predicts.
-        direction: "max", "min" or "target".
-        target: The value to reach, for "target" alone.
+        terms: One or more.
+        mean: "geometric" (a 0 of one goal makes it 0) or "arithmetic".
 
-    >>> Objective("logp", "target", 2.5).score(2.0)
-    -0.5
+    Raises:
+        SettingsError: For no term, an unknown mean, or several terms of which one has no scale.
     """
 
-    name: str
-    direction: str = "max"
-    target: float | None = None
+    terms: tuple[Term, ...]
+    mean: str = "geometric"
 
     def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS:
-            raise SettingsError(
-                f"No direction {self.direction!r}.{nearest(self.direction, DIRECTIONS)}"
-            )
-        if (self.direction == "target") != (self.target is not None):
-            raise SettingsError("A target value goes with the direction target, and with no other.")
-        if self.target is not None and not math.isfinite(self.target):
-            raise SettingsError(f"The target is a number, not {self.target}.")
+        checks.choice("mean", self.mean, MEANS)
+        checks.require(bool(self.terms), "An objective has one term or more.")
+        if len(self.terms) > 1:
+            for term in self.terms:
+                term.check_scale()
 
     @property
-    def computed(self) -> bool:
-        """Whether RDKit computes it; else the value of a molecule is its head's prediction."""
-        return self.name in PROPERTIES
+    def goals(self) -> list[Term]:
+        """The terms that are no constraints."""
+        return [term for term in self.terms if term.threshold is None]
 
     @property
-    def column(self) -> str:
-        """The name of its values in a table; predicted ones say so."""
-        return self.name if self.computed else f"predicted_{self.name}"
+    def has_scale(self) -> bool:
+        """Whether scores are 0 to 1 for what satisfies all constraints."""
+        return all(term.aim.has_scale for term in self.terms)
 
-    def score(self, value: float) -> float:
-        """How good a value is; higher is better, and what is no number is worst."""
-        if math.isnan(value):
-            return -math.inf
-        if self.target is not None:
-            return -abs(value - self.target)
-        return value if self.direction == "max" else -value
+    @property
+    def columns(self) -> list[str]:
+        """A name for each term; one that two want, or that is taken, gets a number."""
+        wanted = [term.quantity.name for term in self.terms]
+        often, seen, names = Counter([*wanted, *RESERVED]), Counter[str](), []
+        for name in wanted:
+            seen[name] += 1
+            names.append(name if often[name] == 1 else f"{name}_{seen[name]}")
+        return names
 
     def check(self, codec: Codec) -> None:
-        """Refuse a property that neither RDKit nor the model knows.
+        """Refuse what this model can't tell.
 
         Raises:
             SettingsError: Naming the nearest.
         """
-        known = [*PROPERTIES, *codec.property_names]
-        if self.name not in known:
-            raise SettingsError(f"No property {self.name!r}.{nearest(self.name, known)}")
+        for term in self.terms:
+            term.quantity.check(codec)
 
-    def values(self, codec: Codec, smiles: Sequence[str]) -> np.ndarray:
-        """The value of each molecule, (N,): computed, or predicted from its own encoding."""
-        if self.computed:
-            return np.array([compute(parse(one), [self.name])[self.name] for one in smiles])
-        place = codec.property_names.index(self.name)
-        values: np.ndarray = codec.predict(codec.encode(smiles).mean)[:, place]
-        return values
+    def judge(self, codec: Codec, smiles: Sequence[str]) -> Judgement:
+        """Judge N canonical SMILES."""
+        measured = [term.quantity.measure(codec, smiles) for term in self.terms]
+        numbers = np.stack([one.numbers for one in measured], axis=1)
+        desirabilities = np.stack(
+            [term.aim.of(one.numbers) for term, one in zip(self.terms, measured, strict=True)],
+            axis=1,
+        )
+        reasons = list(zip(*(one.reasons for one in measured), strict=True))
+        return Judgement(numbers, desirabilities, self.score(desirabilities), reasons)
+
+    def score(self, desirabilities: np.ndarray) -> np.ndarray:
+        """From desirabilities, (N, T), to scores, (N,)."""
+        if not self.has_scale:
+            return desirabilities[:, 0]
+        is_goal = np.array([term.threshold is None for term in self.terms])
+        scores = np.ones(len(desirabilities))
+        if is_goal.any():
+            weights = np.array([term.weight for term in self.goals])
+            scores = MEANS[self.mean](desirabilities[:, is_goal], weights / weights.sum())
+        if not is_goal.all():
+            thresholds = np.array([one.threshold for one in self.terms if one.threshold])
+            lacking = np.minimum(desirabilities[:, ~is_goal] / thresholds - 1, 0).mean(axis=1)
+            scores = np.where(lacking < 0, lacking, scores)
+        return np.where(np.isnan(desirabilities).any(axis=1), np.nan, scores)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from molvae import settings as checks
-from molvae.chem.filters import known_filter, objection
+from molvae.chem.filters import known_filter
 from molvae.chem.identity import KnownMolecules
-from molvae.chem.molecules import parse
-from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.objective import Objective
+from molvae.guidance.quantities import Descriptor, Predicted
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.guidance.trust import caution
 from molvae.latent.generation import draw
@@ -40,66 +39,21 @@ class Search:
     """What a search found.
 
     Attributes:
-        table: A row for each molecule evaluated, the best first: ``smiles``, the value of the
-            objective, ``evaluation`` (from 1), ``novel``, ``strict``, ``objection`` (what the
-            filters say, empty when nothing), the usual properties, ``seed``.
+        table: A row for each molecule evaluated, the best first: ``smiles``, ``score`` (see
+            `molvae.guidance.objective.Objective`), the value of each term, its
+            desirability (unless a lone goal has no scale), ``evaluation`` (from 1), ``novel``,
+            ``strict``, ``objection`` (what the filters say, empty when nothing), the usual
+            properties, ``seed``.
         evaluations: Distinct valid molecules evaluated; what the budget counts.
         ending: "complete", "stalled" or "interrupted".
-        notes: What a reader should know, such as a head that is too weak to guide.
+        notes: What a reader should know, such as a head that is too weak to guide, or how often a
+            function failed.
     """
 
     table: pd.DataFrame
     evaluations: int
     ending: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """The value of a molecule, and whether its string needed no repair."""
-
-    value: float
-    strict: bool
-
-
-class Evaluations:
-    """Molecules evaluated so far: each distinct valid one once, within a budget.
-
-    Args:
-        codec: The model.
-        objective: What to reach.
-        budget: Evaluations allowed.
-        strict: Whether molecules of strings that SELFIES had to repair are passed over.
-    """
-
-    def __init__(
-        self, codec: Codec, objective: Objective, budget: int, *, strict: bool = True
-    ) -> None:
-        self._codec, self._objective, self._budget = codec, objective, budget
-        self._strict = strict
-        self.found: dict[str, Evaluated] = {}
-
-    @property
-    def left(self) -> int:
-        """Evaluations left."""
-        return self._budget - len(self.found)
-
-    def score(self, molecules: Sequence[Decoded]) -> list[float]:
-        """Scores, higher being better; -inf for what is passed over or beyond the budget."""
-        new = {one.smiles: one for one in molecules if self._is_usable(one)}
-        fresh = [one for one in new if one not in self.found][: self.left]
-        values = self._objective.values(self._codec, fresh).tolist()
-        for smiles, value in zip(fresh, values, strict=True):
-            self.found[smiles] = Evaluated(value, new[smiles].strict)
-        return [
-            self._objective.score(self.found[one.smiles].value)
-            if one.smiles in self.found
-            else -np.inf
-            for one in molecules
-        ]
-
-    def _is_usable(self, one: Decoded) -> bool:
-        return bool(one.smiles) and (one.strict or not self._strict)
 
 
 def optimize(
@@ -123,15 +77,15 @@ def optimize(
         objective: What to reach.
         known: The training molecules, to say what is novel.
         budget: Distinct valid molecules that may be evaluated.
-        method: "cma", "gradient" (along a head of the model), or "auto": CMA-ES for what RDKit
-            computes, the gradient for what only the model knows.
+        method: "cma", "gradient" (along the head of the only goal), or "auto": the gradient for a
+            lone term that a head predicts, else CMA-ES.
         start: SMILES to start from; by default the best of some draws from the prior.
         filters: Filters whose objection is named; they refuse nothing.
         strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
         seed: Of everything random.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
-            when the one that is used is too weak.
-        on_round: Told the evaluations so far and the best value.
+            when one that is used is too weak.
+        on_round: Told the evaluations so far and the best score.
 
     Raises:
         SettingsError: For an unknown method or property, or a gradient without a head.
@@ -152,35 +106,55 @@ def optimize(
             asked = strategy.ask()
             strategy.tell(evaluations.score(asked))
             barren = 0 if evaluations.left < before else barren + 1
-            on_round(len(evaluations.found), _best(evaluations, objective))
+            on_round(len(evaluations.found), evaluations.best)
         if evaluations.left:
             ending = "stalled"
     except KeyboardInterrupt:
         ending = "interrupted"
-    table = _table(evaluations, objective, known, filters, seed)
-    return Search(table, len(evaluations.found), ending, _notes(objective, method, head_r2 or {}))
+    notes = [*_cautions(objective, method, head_r2 or {}), *evaluations.notes()]
+    table = evaluations.table(known, filters, seed)
+    return Search(table, len(evaluations.found), ending, tuple(notes))
 
 
-def _notes(
-    objective: Objective, method: str, head_r2: Mapping[str, float | None]
-) -> tuple[str, ...]:
-    """What to know of the head, where one guides the search or says the values."""
-    if objective.computed and method != "gradient":
-        return ()
-    note = caution(objective.name, head_r2)
-    return (note,) if note else ()
+def _cautions(objective: Objective, method: str, head_r2: Mapping[str, float | None]) -> list[str]:
+    """What to know of the heads that guide the search or say its values."""
+    quantities = [term.quantity for term in objective.terms]
+    heads = {one.head for one in quantities if isinstance(one, Predicted)}
+    if method == "gradient":
+        heads.add(_head(objective))
+    notes = [caution(head, head_r2) for head in sorted(heads)]
+    return [note for note in notes if note]
+
+
+def _head(objective: Objective) -> str:
+    """The property that the only goal is of; empty where there are several, or it is of none."""
+    if len(objective.goals) != 1:
+        return ""
+    quantity = objective.goals[0].quantity
+    if isinstance(quantity, Predicted):
+        return quantity.head
+    return quantity.name if isinstance(quantity, Descriptor) else ""
 
 
 def _method(method: str, objective: Objective, codec: Codec) -> str:
     if method not in METHODS:
         raise SettingsError(f"No method {method!r}.{nearest(method, METHODS)}")
     if method == "auto":
-        return "cma" if objective.computed else "gradient"
-    if method == "gradient" and objective.name not in codec.property_names:
+        lone = len(objective.terms) == 1 and isinstance(objective.terms[0].quantity, Predicted)
+        return "gradient" if lone and objective.goals else "cma"
+    if method == "cma":
+        return method
+    head = _head(objective)
+    if not head:
+        raise SettingsError(
+            "A gradient goes along one head: the objective has one goal then, a property, beside "
+            "any constraints. Or use --method cma."
+        )
+    if head not in codec.property_names:
         have = ", ".join(codec.property_names) or "none"
         raise SettingsError(
-            f"The model has no head for {objective.name!r} (heads: {have}). "
-            f"Train one with --property {objective.name}, or use --method cma."
+            f"The model has no head for {head!r} (heads: {have}). "
+            f"Train one with --property {head}, or use --method cma."
         )
     return method
 
@@ -206,7 +180,8 @@ def _strategy(
     order = np.argsort(scores, kind="stable")[::-1]
     if method == "cma":
         return CovarianceAdaptation(codec, latents[order[0]], scores[order[0]], WIDTH, seed)
-    return GradientAscent(codec, objective, latents[order[:32]], seed)
+    (goal,) = objective.goals
+    return GradientAscent(codec, _head(objective), goal.aim, latents[order[:32]], seed)
 
 
 def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarray, list[float]]:
@@ -220,36 +195,3 @@ def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarra
         return np.zeros((1, codec.latent_dim), dtype=np.float32), [-np.inf]
     latents, molecules = zip(*pairs, strict=True)
     return np.array(latents), evaluations.score(molecules)
-
-
-def _best(evaluations: Evaluations, objective: Objective) -> float:
-    values = [one.value for one in evaluations.found.values()]
-    return max(values, key=objective.score, default=math.nan)
-
-
-def _table(
-    evaluations: Evaluations,
-    objective: Objective,
-    known: KnownMolecules,
-    filters: Sequence[str],
-    seed: int,
-) -> pd.DataFrame:
-    others = [name for name in USUAL if name != objective.name]
-    facts = ["evaluation", "novel", "strict", "objection"]
-    columns = ["smiles", objective.column, *facts, *others, "seed"]
-    numbered = list(enumerate(evaluations.found.items(), 1))
-    numbered.sort(key=lambda one: objective.score(one[1][1].value), reverse=True)
-    rows = [
-        {
-            "smiles": smiles,
-            objective.column: evaluated.value,
-            "evaluation": number,
-            "novel": smiles not in known,
-            "strict": evaluated.strict,
-            "objection": objection(parse(smiles), filters),
-            **compute(parse(smiles), others),
-            "seed": seed,
-        }
-        for number, (smiles, evaluated) in numbered
-    ]
-    return pd.DataFrame(rows, columns=columns)

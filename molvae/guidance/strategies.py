@@ -13,7 +13,7 @@ import numpy as np
 
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
-from molvae.guidance.objective import Objective
+from molvae.guidance.desirability import Desirability
 
 
 class Strategy(Protocol):
@@ -92,16 +92,19 @@ class GradientAscent:
     the head, then is drawn back towards the origin, where the prior has its mass.
 
     Args:
-        codec: The model; it must have a head for the objective.
-        objective: What to reach.
+        codec: The model.
+        head: A property that it predicts.
+        aim: What is wanted of that.
         starts: Latents to start from, (N, D).
         seed: Of the starts that follow when all of these are exhausted.
     """
 
     STEP, DRAW_BACK, STEPS = 0.5, 0.02, 24
 
-    def __init__(self, codec: Codec, objective: Objective, starts: np.ndarray, seed: int) -> None:
-        self._codec, self._objective = codec, objective
+    def __init__(
+        self, codec: Codec, head: str, aim: Desirability, starts: np.ndarray, seed: int
+    ) -> None:
+        self._codec, self._head, self._aim = codec, head, aim
         self._latents, self._age = starts.astype(np.float32), 0
         self._seed, self._restarts = seed, 0
 
@@ -120,16 +123,16 @@ class GradientAscent:
             self._latents = self._codec.draw(len(self._latents), seed)
 
     def _stepped(self, latents: np.ndarray) -> np.ndarray:
-        slope = self._codec.slope(latents, self._objective.name) * self._sign(latents)
+        slope = self._codec.slope(latents, self._head) * self._ways(latents)
         length = np.linalg.norm(slope, axis=1, keepdims=True)
         stepped: np.ndarray = (1 - self.DRAW_BACK) * latents + self.STEP * slope / np.maximum(
             length, 1e-12
         )
         return stepped
 
-    def _sign(self, latents: np.ndarray) -> np.ndarray | float:
-        if self._objective.target is None:
-            return 1.0 if self._objective.direction == "max" else -1.0
-        place = self._codec.property_names.index(self._objective.name)
-        sign: np.ndarray = np.sign(self._objective.target - self._codec.predict(latents)[:, place])
-        return sign[:, None].astype(np.float32)
+    def _ways(self, latents: np.ndarray) -> np.ndarray:
+        """1 where the head should rise, -1 where it should fall, 0 where all is well: (N, 1)."""
+        place = self._codec.property_names.index(self._head)
+        predicted, (low, high) = self._codec.predict(latents)[:, place], self._aim.best
+        ways = (predicted < low).astype(np.float32) - (predicted > high).astype(np.float32)
+        return ways[:, None]

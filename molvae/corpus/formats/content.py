@@ -14,12 +14,11 @@ import tempfile
 import weakref
 import zlib
 from collections.abc import Generator, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from molvae import files
-from molvae.errors import TableError, nearest
+from molvae.errors import TableError
 
 LONGEST_LINE = 16_000_000
 """Characters; a longer line isn't read, as it would have to be held in memory."""
@@ -117,7 +116,7 @@ class Content:
         if path.is_dir():
             raise TableError(f"{path} is a folder. Name a file in it.")
         if not path.exists():
-            raise TableError(f"No file {path}.{_near_file(path)}")
+            raise TableError(f"No file {path}.{files.near_file(path)}")
         if path.is_file():
             return path
         with path.open("rb") as stream:
@@ -151,10 +150,3 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = 
 
 def _remove(name: str) -> None:
     Path(name).unlink(missing_ok=True)
-
-
-def _near_file(path: Path) -> str:
-    folder = path.parent
-    names = [one.name for one in islice(folder.iterdir(), 1000)] if folder.is_dir() else []
-    hint = nearest(path.name, names)
-    return hint if hint.startswith(" Did") else ""

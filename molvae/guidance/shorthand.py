@@ -1,0 +1,79 @@
+"""A term on one line: ``WHAT:AIM,OPTION,...``.
+
+::
+
+    qed:max
+    logp:target=2.5,width=0.5,weight=2
+    similarity=CCOc1ccccc1:max=0.3..0.7,fingerprint=maccs
+    smarts=[NX3;H2,H1]:present,constraint
+    filters=moses,pains:constraint
+    python=dock.py:affinity:min=-12..-6
+
+WHAT ends at the last colon and its kind at the first ``=``; so SMILES, SMARTS, paths and names need
+no quotes but those of the shell. A bare name is short for ``property=NAME``. Behind the colon
+stand the keys that a term has in a file: a word alone is true, ``..`` is between numbers of a list,
+``/`` between the two of a point.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from molvae.errors import SettingsError, nearest
+from molvae.guidance.aims import AIMS
+from molvae.guidance.terms import KINDS, OPTIONS
+from molvae.settings import require
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The keys of a term and their values, as a file has them.
+
+    >>> parsed("logp:range=1..3,width=0.5,constraint")
+    {'property': 'logp', 'range': [1.0, 3.0], 'width': 0.5, 'constraint': True}
+    >>> parsed("smarts=[C:1]=[N:2]:absent")
+    {'smarts': '[C:1]=[N:2]', 'absent': True}
+
+    Raises:
+        SettingsError: Naming the piece that is no part of a term.
+    """
+    what, colon, wanted = text.strip().rpartition(":")
+    if not colon:
+        what, wanted = wanted, ""
+    kind, equals, argument = what.partition("=")
+    if not equals:
+        kind, argument = "property", what
+    require(kind in KINDS, f"No kind of term {kind!r}.{nearest(kind, KINDS)}")
+    require(bool(argument), "It doesn't say of what. A term is WHAT:AIM, such as qed:max.")
+    return {kind: argument} | (_keys(wanted) if wanted else {})
+
+
+def _keys(text: str) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    known = [*AIMS, *OPTIONS]
+    for piece in text.split(","):
+        key, equals, value = piece.partition("=")
+        require(
+            key in known,
+            f"{piece!r} is no aim and no option.{nearest(key, known)} "
+            "Behind the last colon stands what is wanted, as in qed:max.",
+        )
+        require(key not in keys, f"{key} stands there twice.")
+        keys[key] = _value(value) if equals else True
+    return keys
+
+
+def _value(text: str) -> Any:
+    if ".." in text:
+        return [_point(one) for one in text.split("..")]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _point(text: str) -> float | list[float]:
+    try:
+        numbers = [float(one) for one in text.split("/")]
+    except ValueError:
+        raise SettingsError(f"{text!r} is no number.") from None
+    return numbers[0] if len(numbers) == 1 else numbers
