@@ -2,7 +2,7 @@
 
     pip download molsets==0.3.1 --no-deps
     python scripts/make_moses_data.py molsets-0.3.1-py3-none-any.whl --full
-    python scripts/train_builtin.py moses --minutes 60 --processes 2
+    python scripts/train_builtin.py moses --steps 10000 --processes 2
     python scripts/train_builtin.py moses --ship
 
 The first call of the third line begins a run in runs/builtin, or goes on with one that was
@@ -45,10 +45,10 @@ ALWAYS: dict[str, Any] = {"noise_share": 1.0, "property_weight": 0.0, "labelled_
 
 
 def main() -> None:
-    """Train for so long, or ship."""
+    """Train for so many steps, or ship."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=SHIPPED)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=10_000, help="of the run, 128 molecules each")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--ship", action="store_true", help="write the last model into the package")
     arguments = parser.parse_args()
@@ -56,7 +56,7 @@ def main() -> None:
     if arguments.ship:
         ship(arguments.name, runs[-1])
     elif runs and (runs[-1] / "state.safetensors").exists():
-        molvae.resume(runs[-1], processes=arguments.processes)
+        molvae.resume(runs[-1], processes=arguments.processes, steps=arguments.steps)
     else:
         base = runs[-1] if runs else shipped_file(arguments.name)
         molvae.train(
@@ -65,7 +65,7 @@ def main() -> None:
             base=base if base.exists() else None,
             properties=HEADS,
             split_column="split",
-            max_minutes=arguments.minutes,
+            steps=arguments.steps,
             processes=arguments.processes,
             **ALWAYS,
             **(GO_ON if base.exists() else BEGIN),
