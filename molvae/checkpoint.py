@@ -31,9 +31,6 @@ from molvae.settings import from_mapping
 FILE_NAME = "model.safetensors"
 """The name of a model in a run folder."""
 
-SHIPPED = ("moses",)
-"""The names of the models that are part of the package."""
-
 FORMAT = 4
 """Raised when older programs can't read what is written; `_MIGRATIONS` reads what they wrote."""
 
@@ -164,7 +161,7 @@ def save(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
     network, prior, known = checkpoint.network, checkpoint.prior, checkpoint.known
     arrays = {**_arrays(_NETWORK, network), **_arrays(_PRIOR, prior)}
     if compact:
-        arrays = {name: one.astype(np.float16) for name, one in arrays.items()}
+        arrays = {name: _halved(one) for name, one in arrays.items()}
         known = known.coarse(COMPACT_BITS)
     arrays |= _coded(known)
     if checkpoint.typical is not None:
@@ -184,29 +181,17 @@ def save(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
     sealed.write(path, _MODEL, content, arrays)
 
 
-def shipped_file(name: str) -> Path:
-    """The file of a model that is part of the package."""
-    return Path(__file__).parent / "shipped" / f"{name}.safetensors"
-
-
 def file_of(path: str | Path) -> Path:
-    """The file of a model.
-
-    Args:
-        path: It, the run folder that holds it, or, when there is neither, the name of one that is
-            part of the package.
-    """
+    """The file of a model: it, or that in the run folder."""
     place = Path(path)
-    if place.is_dir():
-        return place / FILE_NAME
-    return shipped_file(str(path)) if str(path) in SHIPPED and not place.exists() else place
+    return place / FILE_NAME if place.is_dir() else place
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        path: A model file, a run folder that holds one, or a name; see `file_of`.
+        path: A model file, or a run folder that holds one.
         device: Where the weights go.
 
     Raises:
@@ -214,35 +199,43 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """
     path = file_of(path)
     content, arrays = sealed.read(path, _MODEL)
-    if content["format"] > FORMAT:
-        raise CheckpointError(
-            f"{path} was written by molvae {content['versions']['molvae']}, which this "
-            f"molvae {version('molvae')} can't read. Update molvae."
-        )
     try:
+        if content["format"] > FORMAT:
+            raise CheckpointError(
+                f"{path} was written by molvae {content['versions']['molvae']}, which this "
+                f"molvae {version('molvae')} can't read. Update molvae."
+            )
         for number in range(content["format"], FORMAT):
             content, arrays = _MIGRATIONS[number](content, arrays)
-        standard = from_mapping(Standard, content["standard"])
-        network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
-        network.load_state_dict(_tensors(_NETWORK, arrays))
-        prior = prior_of(content["prior"]["name"], content["prior"]["shape"])
-        prior.load_state_dict(_tensors(_PRIOR, arrays))
-        typical = _typical(arrays)
-        known = KnownMolecules.decoded(arrays[_BELOW], arrays[_UPPER], content["known_bits"])
-        properties = tuple(from_mapping(PropertyScale, one) for one in content["properties"])
-    except (SettingsError, RuntimeError, KeyError) as error:
-        raise CheckpointError(f"{path} can't be used: {str(error).splitlines()[0]}") from None
+        return _built(content, arrays, device)
+    except _UNFIT as error:
+        told = next(iter(str(error).splitlines()), "")
+        raise CheckpointError(f"{path} can't be used: {told}") from None
+
+
+_UNFIT = (SettingsError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
+"""What a file raises whose checksum is right, but which no version of molvae can have written."""
+
+
+def _built(
+    content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], device: str | torch.device
+) -> Checkpoint:
+    """The checkpoint of a file in the present format."""
+    network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
+    network.load_state_dict(_tensors(_NETWORK, arrays))
+    prior = prior_of(content["prior"]["name"], content["prior"]["shape"])
+    prior.load_state_dict(_tensors(_PRIOR, arrays))
     return Checkpoint(
         network=network.to(device).eval(),
         prior=prior.to(device).eval(),
         vocabulary=Vocabulary(content["vocabulary"]),
-        constraints=content["constraints"],
-        standard=standard,
-        properties=properties,
-        known=known,
-        typical=typical,
-        record=content["record"],
-        versions=content["versions"],
+        constraints=dict(content["constraints"]),
+        standard=from_mapping(Standard, content["standard"]),
+        properties=tuple(from_mapping(PropertyScale, one) for one in content["properties"]),
+        known=KnownMolecules.decoded(arrays[_BELOW], arrays[_UPPER], content["known_bits"]),
+        typical=_typical(arrays),
+        record=dict(content["record"]),
+        versions=dict(content["versions"]),
     )
 
 
@@ -255,6 +248,11 @@ def _typical(arrays: Mapping[str, np.ndarray]) -> Typical | None:
 
 def _coded(known: KnownMolecules) -> dict[str, np.ndarray]:
     return dict(zip((_BELOW, _UPPER), known.coded(), strict=True))
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    """Floating numbers in half precision; the masks and orders of a flow as they are."""
+    return array.astype(np.float16) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def _arrays(prefix: str, module: nn.Module) -> dict[str, np.ndarray]:

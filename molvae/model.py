@@ -175,13 +175,14 @@ class MolVAE:
             if not names:
                 raise TableError("The reference holds no molecule that RDKit can read.")
         wanted = Wanted(valid, strict, unique, novel, tuple(_texts(filters)))
-        return generate(
+        usable, notes = (None, ()) if like is None else self._usable(like)
+        found = generate(
             self.codec,
             count,
             self.checkpoint.known,
             wanted,
             prior=prior,
-            like=None if like is None else self._usable(like),
+            like=usable,
             prior_temperature=prior_temperature,
             temperature=temperature,
             noise=noise,
@@ -190,6 +191,7 @@ class MolVAE:
             batch_size=batch_size,
             on_taken=on_taken,
         )
+        return replace(found, notes=notes)
 
     def interpolate(
         self,
@@ -551,19 +553,22 @@ class MolVAE:
             seed=seed,
         )
 
-    def _usable(self, like: Source) -> Encodings:
-        """The molecules of a source that the model can encode.
+    def _usable(self, like: Source) -> tuple[Encodings, tuple[str, ...]]:
+        """The molecules of a source that the model can encode, and a note on the others.
 
         Raises:
             TableError: When there are none.
         """
         encodings = self.encode(like)
         usable = np.flatnonzero(encodings.usable)
+        others = [(row, one) for row, one in enumerate(encodings.reasons, 1) if one]
+        first = "" if not others else f"row {others[0][0]}: {others[0][1]}"
         if not len(usable):
-            raise TableError(
-                f"None of the molecules to be like can be used: {encodings.reasons[0]}."
-            )
-        return encodings.taken(usable)
+            raise TableError(f"None of the molecules to be like can be used; {first}.")
+        if not others:
+            return encodings, ()
+        told = f"{len(others):,} of {len(encodings.reasons):,} molecules to be like can't be used"
+        return encodings.taken(usable), (f"{told}; {first}.",)
 
     def _encoded(
         self,

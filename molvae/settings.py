@@ -107,12 +107,12 @@ def seed(value: Any) -> int:
     return number
 
 
-def temperature(value: Any) -> float:
-    """The temperature of a decoder: 0 for the likeliest token, else from 0.01 to 100."""
+def temperature(value: Any, name: str = "temperature") -> float:
+    """A temperature: 0 (a decoder takes the likeliest token each time), else from 0.01 to 100."""
     number = float(value) if isinstance(value, Real) else math.nan
     require(
         number == 0 or 0.01 <= number <= 100,
-        f"temperature is 0, or from 0.01 to 100, not {value!r}.",
+        f"{name} is 0, or from 0.01 to 100, not {value!r}.",
     )
     return number
 

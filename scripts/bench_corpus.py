@@ -13,9 +13,9 @@ for one step, from the start of the process until it trains, and to its end. Use
 
 `memory` does the same with 0.1, 1 and 10 million distinct molecules: windows of 9 SELFIES symbols
 of the training set that begin with an atom that can bond, with a chain of so many atoms in front as
-make them new. They are small, which only saves time; a fifth more rows are written than molecules
-asked for, since some are the same in another spelling. Told is the most memory of the main process
-and of all processes together, and by how much the first grows.
+make them new. They are small, which only saves time; two fifths more rows are written than
+molecules asked for, since some are the same in another spelling. Told is the most memory of the
+main process and of all processes together, and by how much the first grows.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ LINKS = (
     "SC",
     "SCC",
 )
-CHAINS = ("", *HEADS, *(head + link for link in LINKS for head in HEADS))
+PAIRS = dict.fromkeys(one + other for one in LINKS for other in LINKS)
+CHAINS = ("", *HEADS, *(head + link for link in [*LINKS, *PAIRS] for head in HEADS))
 """What is put in front of a molecule's SMILES: a chain that is bound to its first atom."""
 WINDOW, STRIDE = 9, 2
 """Symbols of a small molecule, and from the beginning of one to that of the next."""
-MORE = 1.2
+MORE = 1.4
 """Rows that are written for a molecule that is asked for."""
 COUNTED = ("kept", "merged", "rejected")
 """What may become of a row."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,6 +104,32 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(3)}, path)
     with pytest.raises(CheckpointError, match="not a model of molvae"):
         molvae.load(path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content, arrays: content.update(known_bits=65),
+        lambda content, arrays: content.update(known_bits="64"),
+        lambda content, arrays: content.update(format="4"),
+        lambda content, arrays: content.update(prior=[]),
+        lambda content, arrays: content.update(record=None),
+        lambda content, arrays: content.pop("vocabulary"),
+        lambda content, arrays: content.pop("format"),
+        lambda content, arrays: arrays.pop("training_set.below"),
+        lambda content, arrays: arrays.update({"training_set.upper": np.zeros(9, dtype=np.uint8)}),
+        lambda content, arrays: arrays.update({"training_set.below": np.zeros((9, 2))}),
+    ],
+)
+def test_what_no_version_wrote_is_refused_in_a_line(
+    run_folder: Path, tmp_path: Path, spoil: Callable[[dict[str, Any], dict[str, Any]], object]
+) -> None:
+    content, arrays = sealed.read(run_folder / "model.safetensors", checkpoints._MODEL)
+    spoil(content, arrays)
+    sealed.write(tmp_path / "odd.safetensors", checkpoints._MODEL, content, arrays)
+    with pytest.raises(CheckpointError, match=r"can't be used: .+") as caught:
+        molvae.load(tmp_path / "odd.safetensors")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_newer_format_asks_for_an_update(run_folder: Path, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import molvae
 from molvae.codec import BLOCK, NetworkCodec
 from molvae.errors import SettingsError
+from molvae.latent import sources
 from molvae.latent.sources import PRIORS, prior_of, usual_noise
 
 
@@ -66,3 +68,28 @@ def test_generated_molecules_tell_their_prior(model: molvae.MolVAE) -> None:
         model.generate(3, like=found.table, prior="normal")
     with pytest.raises(SettingsError, match="echo"):
         model.generate(3, prior="ecko")
+    with pytest.raises(SettingsError, match="prior_temperature"):
+        model.generate(3, prior_temperature=float("nan"))
+    with pytest.raises(SettingsError, match="all molecules are the same"):
+        model.generate(3, temperature=0, noise=0, prior_temperature=0)
+
+
+def test_what_can_not_be_like_is_told(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    smiles = sample["smiles"].head(2).tolist()
+    found = model.generate(2, like=[smiles[0], "no molecule", smiles[1]], strict=False)
+    assert found.notes == (
+        "1 of 3 molecules to be like can't be used; row 2: not a SMILES: it has white space in it.",
+    )
+    with pytest.raises(molvae.TableError, match="row 1: not a SMILES"):
+        model.generate(2, like=["no molecule"])
+    assert model.generate(2, like=smiles, strict=False).notes == ()
+
+
+def test_where_nothing_is_written_there_is_no_latent(
+    model: molvae.MolVAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "ROUNDS", 1)
+    latents = prior_of("echo", model.codec)(2 * BLOCK, 0, 0)
+    there = np.isfinite(latents).all(axis=1).reshape(2, BLOCK)
+    assert 0 < there.sum() < 2 * BLOCK
+    assert (np.diff(there.astype(int), axis=1) <= 0).all()  # at the end of each block

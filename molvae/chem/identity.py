@@ -65,14 +65,22 @@ class KnownMolecules:
 
     @classmethod
     def decoded(cls, below: np.ndarray, row: np.ndarray, bits: int) -> KnownMolecules:
-        """The set that `coded` wrote."""
+        """The set that `coded` wrote.
+
+        Raises:
+            ValueError: For what it can't have written.
+        """
         count, lower = below.shape
+        if below.dtype != np.uint8 or row.dtype != np.uint8 or not 8 * lower <= bits <= WHOLE:
+            raise ValueError(f"{bits!r} bits of a hash don't fit its bytes")
         whole = np.zeros((count, 8), dtype=np.uint8)
         whole[:, :lower] = below
         hashes = whole.view("<u8")[:, 0].astype(np.uint64)
         if lower < 8:
             upper = np.flatnonzero(np.unpackbits(row)) - np.arange(count)
             hashes |= upper.astype(np.uint64) << np.uint64(8 * lower)
+        if (hashes[1:] <= hashes[:-1]).any():
+            raise ValueError("hashes are out of order")
         return cls(hashes, bits)
 
     def __or__(self, other: KnownMolecules) -> KnownMolecules:

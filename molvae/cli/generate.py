@@ -24,17 +24,18 @@ from molvae.cli.output import check_image, check_table, write_table
 )
 @click.option(
     "--prior",
-    type=click.Choice(["fitted", "normal", "echo"]),
-    help="What latents are drawn from: the density fitted to those of the training molecules, "
-    "N(0, I), or the echo, those of molecules that the decoder writes by itself.  "
-    "[default: fitted]",
+    metavar="NAME",
+    help="What latents are drawn from: fitted (the density that was fitted to those of the "
+    "training molecules), normal (N(0, I)) or echo (those of molecules that the decoder writes by "
+    "itself).  [default: fitted]",
 )
 @click.option(
     "--prior-temperature",
     type=click.FloatRange(0),
     default=1.0,
     show_default=True,
-    help="Of the prior, or of --like: below 1 the latents stay where it is dense.",
+    help="Of the prior, or of --like: below 1 the latents stay where it is dense; of the echo, how "
+    "it is written. At the usual noise little of it is left.",
 )
 @click.option(
     "--noise",
@@ -100,8 +101,6 @@ def generate(
       molvae generate -m runs/mine -n 1000 --seed 7 --filter moses -o molecules.csv
       molvae generate -m runs/mine -n 100 --like actives.csv --noise 0.6 -o ideas.csv
     """
-    if prior and like:
-        raise click.UsageError("Molecules come from a --prior, or are --like others: not both.")
     if raw and filters:
         raise click.UsageError("--raw keeps all that is drawn; a --filter would refuse some.")
     for source in (like, reference):
@@ -131,12 +130,10 @@ def generate(
             on_taken=bar.update,
         )
     write_table(found.table, output)
-    display.note(str(found.tally))
+    for note in (str(found.tally), *found.notes):
+        display.note(note)
     if len(found.table) < count:
-        display.note(
-            f"Only {len(found.table):,} of {count:,} were found: too few strings are acceptable. "
-            "A lower --temperature, fewer filters, or longer training helps."
-        )
+        display.note(f"Only {len(found.table):,} of {count:,} were found. {found.tally.advice}")
     shown = found.table[found.table["smiles"] != ""].head(20)
     if image is not None and len(shown):
         legends = [

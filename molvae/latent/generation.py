@@ -17,7 +17,7 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec, Encodings
-from molvae.latent.sources import FITTED, Latents, around, prior_of, usual_noise
+from molvae.latent.sources import ECHO, FITTED, Latents, around, prior_of, usual_noise
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import nearest
 
@@ -72,6 +72,16 @@ def refused(tally: Any) -> str:
     return f"; refused: {', '.join(shares)}" if shares else ""
 
 
+ADVICE = {
+    "invalid": "The model hardly writes molecules: longer training helps.",
+    "repaired": "A lower temperature or longer training gives more strict strings.",
+    "repeated": "A higher temperature or more noise gives more different molecules.",
+    "known": "A higher temperature or more noise gives more novel molecules.",
+    "filtered": "Fewer filters, or other molecules to be like, let more pass.",
+}
+"""By the field of `Tally` that most strings are in: what gives more molecules."""
+
+
 @dataclass
 class Tally:
     """What became of the strings drawn, each counted once.
@@ -94,6 +104,11 @@ class Tally:
     filtered: int = 0
     taken: int = 0
 
+    @property
+    def advice(self) -> str:
+        """What would give more molecules."""
+        return ADVICE[max(ADVICE, key=lambda name: int(getattr(self, name)))]
+
     def __str__(self) -> str:
         return f"{self.taken:,} molecules from {self.drawn:,} strings{refused(self)}"
 
@@ -108,11 +123,13 @@ class Generation:
             ``block`` and ``seed``; with a reference also ``nearest_reference`` and ``similarity``.
         latents: Where each row was decoded from, (N, D) float32.
         tally: What became of the strings drawn.
+        notes: What to know of them.
     """
 
     table: pd.DataFrame
     latents: np.ndarray
     tally: Tally = field(default_factory=Tally)
+    notes: tuple[str, ...] = ()
 
 
 def draw(
@@ -186,7 +203,7 @@ def generate(
         prior is None or like is None, "Molecules come from a prior, or are like others: not both."
     )
     prior = prior or FITTED
-    prior_temperature = checks.temperature(prior_temperature)
+    prior_temperature = checks.temperature(prior_temperature, "prior_temperature")
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
     temperature, seed = checks.temperature(temperature), checks.seed(seed)
     noise = usual_noise(codec, prior) if noise is None else checks.level(noise)
@@ -194,6 +211,10 @@ def generate(
         source = prior_of(prior, codec, prior_temperature)
     else:
         source = around(like.mean, like.deviation, prior_temperature)
+    checks.require(
+        prior == ECHO or max(temperature, noise, prior_temperature) > 0,
+        "Without any temperature and noise all molecules are the same. Raise one of them.",
+    )
     known = known | KnownMolecules.of(reference)
     tally, taken = Tally(), set[str]()
     rows: list[dict[str, Any]] = []

@@ -9,7 +9,6 @@ import numpy as np
 
 from molvae import settings as checks
 from molvae.codec import BLOCK, Codec
-from molvae.errors import SettingsError
 
 Latents = Callable[[int, int, int], np.ndarray]
 """Gives latents, (N, D): how many, the seed, and the number of the first block of them."""
@@ -21,8 +20,8 @@ PRIORS = (FITTED, NORMAL, ECHO)
 NOISE = 0.8
 """Of latents from a density: it gives the outline of a molecule, the decoder the rest."""
 
-ROUNDS = 64
-"""How often `echo` writes as many strings as it needs before it gives up."""
+ROUNDS = 16
+"""How often `echo` writes as many strings as it gives latents, at most."""
 
 _AROUND, _CHOSEN, _NORMAL, _ECHO, _WRITTEN = 3, 8, 9, 10, 11
 """What tells the random numbers of a source from those of the codec under the same seed."""
@@ -42,7 +41,7 @@ def prior_of(name: str, codec: Codec, temperature: float = 1.0) -> Latents:
         SettingsError: For an unknown name, a temperature out of range, or an echo of a decoder that
             can't write without a latent.
     """
-    temperature = checks.temperature(temperature)
+    temperature = checks.temperature(temperature, "prior_temperature")
     checks.choice("prior", name, PRIORS)
     if name == ECHO:
         return echo(codec, temperature)
@@ -98,15 +97,15 @@ def echo(codec: Codec, temperature: float = 1.0) -> Latents:
     It is told nothing of a latent while it writes them, so that they follow what it has learned of
     strings; those that SELFIES would have to repair are left out. Their posteriors together are a
     prior without a density: that of a VampPrior (Tomczak and Welling, 2018, arXiv:1705.07120) whose
-    inputs the model invents.
+    inputs the model invents. A block for which `ROUNDS` rounds give too few molecules ends in rows
+    of NaN.
 
     Args:
         codec: The model.
         temperature: Of the writing.
 
     Raises:
-        SettingsError: When the decoder was never without a latent; by the source, when hardly any
-            string is a molecule that the model can encode.
+        SettingsError: When the decoder was never without a latent.
     """
     checks.require(
         codec.knows_noise,
@@ -116,20 +115,18 @@ def echo(codec: Codec, temperature: float = 1.0) -> Latents:
 
     def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
         blocks = range(first_block, first_block + -(-count // BLOCK))
-        parts = [np.zeros((0, codec.latent_dim), dtype=np.float32) for _ in blocks]
+        latents = np.full((len(blocks), BLOCK, codec.latent_dim), np.nan, dtype=np.float32)
+        filled = [0] * len(blocks)
         for written in range(ROUNDS):
             # All blocks take part in each round, so that none depends on how many they are.
-            latents = _heard(codec, temperature, seed, written, blocks)
-            parts = [
-                np.concatenate([part, more])[:BLOCK]
-                for part, more in zip(parts, latents, strict=True)
-            ]
-            if min(len(part) for part in parts) == BLOCK:
-                return np.concatenate(parts)[:count]
-        raise SettingsError(
-            "There is nothing to echo: hardly any string that the model writes without a latent is "
-            "a molecule. Train it for longer, or take another prior."
-        )
+            heard = _heard(codec, temperature, seed, written, blocks)
+            for block, more in enumerate(heard):
+                start = filled[block]
+                filled[block] = min(BLOCK, start + len(more))
+                latents[block, start : filled[block]] = more[: filled[block] - start]
+            if min(filled) == BLOCK:
+                break
+        return latents.reshape(-1, codec.latent_dim)[:count]
 
     return drawn
 
