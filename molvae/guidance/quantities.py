@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.likeness import Likeness, pattern
-from molvae.chem.molecules import parse
+from molvae.chem.molecules import canonical_many, parse
 from molvae.chem.properties import PROPERTIES, compute, known_property
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
@@ -48,26 +48,31 @@ class Quantity(Protocol):
     def span(self) -> Span:
         """Its lowest and highest possible value, where both are known."""
 
-    def check(self, codec: Codec) -> None:
-        """Refuse what this model can't tell.
+    @property
+    def is_count(self) -> bool:
+        """Whether its values are, or may be, counts."""
+
+    def fitted(self, codec: Codec) -> Quantity:
+        """The quantity for this model.
 
         Raises:
-            SettingsError: Naming the nearest.
+            SettingsError: For what the model can't tell, naming the nearest.
         """
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Find it for canonical SMILES."""
 
 
-class _OfTheMolecule:
+class OfTheMolecule:
     """What needs no model."""
 
-    def check(self, codec: Codec) -> None:
-        """Nothing to refuse."""
+    def fitted(self, codec: Codec) -> Self:
+        """The same for every model."""
+        return self
 
 
 @dataclass(frozen=True)
-class Descriptor(_OfTheMolecule):
+class Descriptor(OfTheMolecule):
     """A property that RDKit computes: a name in `molvae.chem.properties.PROPERTIES`."""
 
     name: str
@@ -80,6 +85,11 @@ class Descriptor(_OfTheMolecule):
             SettingsError: When there is none of that name.
         """
         return known_property(self.name).span
+
+    @property
+    def is_count(self) -> bool:
+        """Of the property."""
+        return known_property(self.name).is_count
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compute it."""
@@ -96,21 +106,26 @@ class Predicted:
 
     head: str
     span: Span = field(default=None, init=False)
+    is_count: bool = field(default=False, init=False)
 
     @property
     def name(self) -> str:
         """Predicted values say so."""
         return f"predicted_{self.head}"
 
-    def check(self, codec: Codec) -> None:
-        """Refuse a head that the model doesn't have."""
+    def fitted(self, codec: Codec) -> Predicted:
+        """The same, unless the model has no such head."""
         if self.head in codec.property_names:
-            return
+            return self
         if self.head in PROPERTIES:
             have = ", ".join(codec.property_names) or "none"
-            raise SettingsError(f"The model has no head for {self.head!r} (heads: {have}).")
+            raise SettingsError(
+                f"The model has no head for {self.head!r} (heads: {have}). Train one with "
+                f"--property {self.head}, or take property={self.head}, which RDKit computes."
+            )
         known = [*PROPERTIES, *codec.property_names]
-        raise SettingsError(f"No property {self.head!r}.{nearest(self.head, known)}")
+        hint = if_compound(self.head) or nearest(self.head, known)
+        raise SettingsError(f"No property {self.head!r}.{hint}")
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Encode, and ask the head; no value for what the model can't encode."""
@@ -120,7 +135,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Similarity(_OfTheMolecule):
+class Similarity(OfTheMolecule):
     """Tanimoto similarity to a compound, 0 to 1.
 
     Attributes:
@@ -135,6 +150,7 @@ class Similarity(_OfTheMolecule):
     fingerprint: str = "morgan2"
     name: str = field(default="similarity", init=False)
     span: Span = field(default=(0.0, 1.0), init=False)
+    is_count: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -146,13 +162,24 @@ class Similarity(_OfTheMolecule):
     def _likeness(self) -> Likeness:
         return Likeness(self.smiles, fingerprint=self.fingerprint, keep_scaffold=False)
 
+    def fitted(self, codec: Codec) -> Similarity:
+        """To the compound as the model sees molecules: a salt can't be reached, its base can."""
+        (standard,) = codec.encode([self.smiles]).smiles
+        return replace(self, smiles=standard) if standard else self
+
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compare the fingerprints."""
         return Measured.all([self._likeness.similarity(parse(one)) for one in smiles])
 
 
+def if_compound(text: str) -> str:
+    """A hint for a compound that stands where a name should; empty for what is none."""
+    (smiles,) = canonical_many([text])
+    return f" If it is a compound, say similarity={text}." if smiles else ""
+
+
 @dataclass(frozen=True)
-class Substructure(_OfTheMolecule):
+class Substructure(OfTheMolecule):
     """How often a SMARTS is found in a molecule, matches of the same atoms counted once.
 
     Attributes:
@@ -165,6 +192,7 @@ class Substructure(_OfTheMolecule):
     smarts: str
     name: str = field(default="smarts", init=False)
     span: Span = field(default=None, init=False)
+    is_count: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         pattern(self.smarts)
@@ -176,7 +204,7 @@ class Substructure(_OfTheMolecule):
 
 
 @dataclass(frozen=True)
-class Filters(_OfTheMolecule):
+class Filters(OfTheMolecule):
     """1 for what passes all of some filters, else 0.
 
     Attributes:
@@ -189,6 +217,7 @@ class Filters(_OfTheMolecule):
     filters: tuple[str, ...]
     name: str = field(default="filters", init=False)
     span: Span = field(default=(0.0, 1.0), init=False)
+    is_count: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         for name in self.filters:
