@@ -45,7 +45,7 @@ def parsed(text: str) -> dict[str, Any]:
         if kind in KINDS:
             raise SettingsError(f"Say of what: {kind}={KINDS[kind].written}.")
         kind, argument = "property", kind
-        require(".py:" not in argument, f"If it is a function, say python={argument}.")
+        require(".py:" not in f"{argument}:", f"If it is a function, say python={argument}.")
     if kind not in KINDS:
         hint = if_compound(what.strip()) or nearest(kind, KINDS)
         raise SettingsError(f"No kind of term {kind!r}.{hint}")
