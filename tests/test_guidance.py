@@ -68,6 +68,8 @@ def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
     assert table.loc[table["evaluation"] == 1, "smiles"].tolist() == [start]
     with pytest.raises(MoleculeError, match="not a SMILES"):
         model.optimize("qed:max", budget=40, start=[start, "xyz"])
+    with pytest.raises(MoleculeError, match=r"^'': empty"):
+        model.optimize("qed:max", budget=40, start="")
     series = model.optimize("qed:max", budget=10, start=pd.Series([start])).table
     assert start in series["smiles"].tolist()
     assert len(model.optimize("qed:max", budget=10, start=start).table) == 10
@@ -125,6 +127,11 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
     [
         ("qedd:max", {}, "^qedd:max: No property 'qedd'. Did you mean 'qed'"),
         (["qedd:max", "logp:max"], {}, "^qedd:max: No property 'qedd'. Did you mean 'qed'"),
+        (
+            "similarity=[Na+].[Cl-]:max",
+            {},
+            r"\[Cl-\]: several fragments, none .* Name one compound",
+        ),
         ("CCO:max", {}, "If it is a compound, say similarity=CCO"),
         ("predicted=qed:max", {}, r"no head for 'qed' \(heads: logp\).* or take property=qed"),
         ("qed:max", {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from molvae.chem.properties import USUAL
-from molvae.guidance.quantities import Descriptor, Quantity
+from molvae.guidance.quantities import Descriptor
+from molvae.guidance.quantity import Quantity
 
 FACTS = ("evaluation", "novel", "strict", "objection", "reason")
 """What is told of a molecule, whatever was wanted."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -166,7 +167,10 @@ class Curve:
         values = [value for value, _ in self.points]
         require(len(values) > 1, "A curve has two points or more.")
         _check_span(values[0], values[-1])
-        require(all(np.diff(values) > 0), f"The values of a curve rise; these are {values}.")
+        require(
+            all(one < other for one, other in pairwise(values)),
+            f"The values of a curve rise; these are {values}.",
+        )
         require(
             all(0 <= height <= 1 for _, height in self.points),
             "The heights of a curve are desirabilities, from 0 to 1.",

@@ -175,5 +175,6 @@ class Evaluations:
                 first = next(iter(self.found))
                 raise SettingsError(
                     f"{term.place}: No value for any of the first {len(self.found)} molecules; "
-                    f"the first is {first}: {self.found[first].reasons[place]}."
+                    f"the first is {first}: {self.found[first].reasons[place]}. "
+                    "A search needs values: a low one, where there is none."
                 )

@@ -61,7 +61,7 @@ def _module(path: Path, changed: int) -> ModuleType:
         with hosted(path.parent):
             spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise
     return module
 

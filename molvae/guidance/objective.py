@@ -13,7 +13,7 @@ from molvae.codec import Codec
 from molvae.errors import SettingsError
 from molvae.guidance.columns import distinct
 from molvae.guidance.desirability import Desirability, Ramp
-from molvae.guidance.quantities import Quantity
+from molvae.guidance.quantity import Quantity
 
 THRESHOLD = 0.5
 """The desirability that satisfies a constraint, where no other is named."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from molvae.codec import Codec
 from molvae.guidance.hosting import Failed, cut, hosted
-from molvae.guidance.quantities import Measured, OfTheMolecule, Span
+from molvae.guidance.quantity import Measured, OfTheMolecule, Span
 
 Function = Callable[[list[str]], Iterable[Any]]
 """From SMILES to a number for each, in their order or by SMILES."""
@@ -50,9 +50,9 @@ class Own(OfTheMolecule):
             answers = self._asked(list(smiles))
         except Failed as whole:
             alone = [self._asked_alone(one) for one in smiles] if len(smiles) > 1 else []
-            # What is wrong with all of them isn't the fault of any one.
-            works = any(not isinstance(one, Failed) for one in alone)
-            answers = alone if works else [whole] * len(smiles)
+            faults = {str(one) if isinstance(one, Failed) else "" for one in alone}
+            # What is wrong with each alike is no molecule's fault, and was told better at first.
+            answers = [whole] * len(smiles) if len(faults) < 2 and "" not in faults else alone
         pairs = [_value(answer) for answer in answers]
         return Measured(np.array([value for value, _ in pairs]), [reason for _, reason in pairs])
 

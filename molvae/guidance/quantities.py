@@ -1,13 +1,10 @@
-"""What is computed of molecules, to be judged by an objective."""
+"""The quantities there are; a function of the user's is one more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol, Self
-
-import numpy as np
 
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.likeness import Likeness, pattern
@@ -15,60 +12,7 @@ from molvae.chem.molecules import canonical_many, parse
 from molvae.chem.properties import PROPERTIES, compute, known_property
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
-
-Span = tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was found.
-
-    Attributes:
-        numbers: One a molecule, (N,) float64; NaN where there is none.
-        reasons: Why there is none, N texts, empty where there is one.
-    """
-
-    numbers: np.ndarray
-    reasons: list[str]
-
-    @classmethod
-    def all(cls, values: list[float]) -> Measured:
-        """Of a quantity that every molecule has."""
-        return cls(np.array(values, dtype=np.float64), [""] * len(values))
-
-
-class Quantity(Protocol):
-    """A number for a molecule."""
-
-    @property
-    def name(self) -> str:
-        """Its column in a table."""
-
-    @property
-    def span(self) -> Span:
-        """Its lowest and highest possible value, where both are known."""
-
-    @property
-    def is_count(self) -> bool:
-        """Whether its values are, or may be, counts."""
-
-    def fitted(self, codec: Codec) -> Quantity:
-        """The quantity for this model.
-
-        Raises:
-            SettingsError: For what the model can't tell, naming the nearest.
-        """
-
-    def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
-        """Find it for canonical SMILES."""
-
-
-class OfTheMolecule:
-    """What needs no model."""
-
-    def fitted(self, codec: Codec) -> Self:
-        """The same for every model."""
-        return self
+from molvae.guidance.quantity import Measured, OfTheMolecule, Span
 
 
 @dataclass(frozen=True)
@@ -164,8 +108,11 @@ class Similarity(OfTheMolecule):
 
     def fitted(self, codec: Codec) -> Similarity:
         """To the compound as the model sees molecules: a salt can't be reached, its base can."""
-        (standard,) = codec.encode([self.smiles]).smiles
-        return replace(self, smiles=standard) if standard else self
+        encodings = codec.encode([self.smiles])
+        (standard,), (reason,) = encodings.smiles, encodings.reasons
+        if reason and "." in self.smiles:
+            raise SettingsError(f"{self.smiles}: {reason}. Name one compound.")
+        return replace(self, smiles=standard or self.smiles)
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compare the fingerprints."""

@@ -176,7 +176,8 @@ def _strategy(
         encodings = codec.encode(start)
         for given, reason in zip(start, encodings.reasons, strict=True):
             if reason:
-                raise MoleculeError(f"{given}: {reason}.")
+                place = given or "''"
+                raise MoleculeError(f"{place}: {reason}.")
         latents = encodings.mean
         scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
     else:

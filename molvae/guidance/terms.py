@@ -16,10 +16,10 @@ from molvae.guidance.quantities import (
     Descriptor,
     Filters,
     Predicted,
-    Quantity,
     Similarity,
     Substructure,
 )
+from molvae.guidance.quantity import Quantity
 from molvae.settings import number, require
 
 
