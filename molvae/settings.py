@@ -67,9 +67,13 @@ def number(name: str, value: Any) -> float:
     Raises:
         SettingsError: When it is none; True and False are none.
     """
-    if isinstance(value, bool) or not (isinstance(value, Real) and math.isfinite(value)):
-        raise SettingsError(f"{name} is a number, not {value!r}.")
-    return float(value)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    try:
+        plain = float(value) if is_number else math.nan
+    except OverflowError:  # a whole number of some hundred digits
+        plain = math.inf
+    require(math.isfinite(plain), f"{name} is a number, not {value!r:.60}.")
+    return plain
 
 
 def count(name: str, value: Any) -> int:

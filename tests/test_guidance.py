@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,11 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
 from molvae.chem.strings import Decoded
 from molvae.errors import MoleculeError, SettingsError
+from molvae.guidance.desirability import Ramp
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.notation import read
+from molvae.guidance.objective import Objective, Term
+from molvae.guidance.own import Own
 
 
 @pytest.mark.parametrize("method", ["cma", "gradient"])
@@ -33,6 +38,23 @@ def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) ->
     assert sorted(table["evaluation"]) == list(range(1, 61))
 
 
+def test_the_draws_to_start_from_may_be_repaired_ones(model: molvae.MolVAE) -> None:
+    assert model.optimize("qed:max", budget=100, seed=1).table["strict"].all()
+    table = model.optimize("qed:max", budget=100, seed=1, strict=False).table
+    assert not table[table["evaluation"] <= 20]["strict"].all()
+
+
+def test_the_good_are_novel_and_have_a_score(model: molvae.MolVAE) -> None:
+    def carbons(smiles: list[str]) -> list[float]:
+        return [math.nan if "N" in one else one.count("C") for one in smiles]
+
+    found = model.optimize(Objective((Term(Own(carbons), Ramp(rising=False)),)), budget=60)
+    good = found.table.query("novel and objection == '' and reason == ''")
+    assert 0 < len(good) < found.table.query("novel and objection == ''").shape[0]
+    assert found.good.equals(good)
+    assert (found.good["score"] < 0).all()  # the negative of what should be small
+
+
 def test_a_target_is_approached(model: molvae.MolVAE) -> None:
     table = model.optimize("mol_weight:target=250", budget=120).table
     distance = np.abs(table["mol_weight"] - 250)
@@ -46,6 +68,8 @@ def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
     assert table.loc[table["evaluation"] == 1, "smiles"].tolist() == [start]
     with pytest.raises(MoleculeError, match="not a SMILES"):
         model.optimize("qed:max", budget=40, start=[start, "xyz"])
+    with pytest.raises(MoleculeError, match=r"^'': empty"):
+        model.optimize("qed:max", budget=40, start="")
     series = model.optimize("qed:max", budget=10, start=pd.Series([start])).table
     assert start in series["smiles"].tolist()
     assert len(model.optimize("qed:max", budget=10, start=start).table) == 10
@@ -61,6 +85,16 @@ def test_an_interrupted_search_gives_what_it_has(
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
+
+    told: list[int] = []
+
+    def interrupt_later(evaluations: int, best: float) -> None:
+        told.append(evaluations)
+        if evaluations > 24:
+            interrupt()
+
+    found = model.optimize("qed:max", budget=150, on_round=interrupt_later)
+    assert told == [24, found.evaluations] == [24, 30]  # both of the draws to start from
 
     monkeypatch.setattr("molvae.guidance.search.draw", interrupt)
     found = model.optimize("qed:max", budget=20)
@@ -91,8 +125,15 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
 @pytest.mark.parametrize(
     ("objective", "options", "message"),
     [
-        ("qedd:max", {}, "Did you mean 'qed'"),
-        ("predicted=qed:max", {}, r"no head for 'qed' \(heads: logp\)"),
+        ("qedd:max", {}, "^qedd:max: No property 'qedd'. Did you mean 'qed'"),
+        (["qedd:max", "logp:max"], {}, "^qedd:max: No property 'qedd'. Did you mean 'qed'"),
+        (
+            "similarity=[Na+].[Cl-]:max",
+            {},
+            r"\[Cl-\]: several fragments, none .* Name one compound",
+        ),
+        ("CCO:max", {}, "If it is a compound, say similarity=CCO"),
+        ("predicted=qed:max", {}, r"no head for 'qed' \(heads: logp\).* or take property=qed"),
         ("qed:max", {"method": "gradient"}, r"no head for 'qed' \(heads: logp\)"),
         (["logp:max=0..5", "qed:max"], {"method": "gradient"}, "along one head"),
         ("filters=moses", {"method": "gradient"}, "along one head"),

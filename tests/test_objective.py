@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import strategies as some
 
 import molvae
 from molvae.chem.fingerprints import tanimoto
+from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
 from molvae.errors import SettingsError
 from molvae.guidance.desirability import Curve, Ramp, Range, Target
@@ -42,6 +46,7 @@ def judged(terms: str | list[str] | Objective, *smiles: str) -> Judgement:
         (Target(2.0, 0.5), [2, 2.5, 1.5, 3], [1, math.exp(-0.5), math.exp(-0.5), math.exp(-2)]),
         (Range((1.0, 2.0)), [0.999, 1, 1.5, 2, 2.001], [0, 1, 1, 1, 0]),
         (Range((1.0, 2.0), 0.5), [0.5, 1, 2, 3], [math.exp(-0.5), 1, 1, math.exp(-2)]),
+        (Range((2.0, 2.0)), [1, 2, 3], [0, 1, 0]),
         (Curve(((0.0, 0.2), (1.0, 1.0), (3.0, 0.0))), [-9, 0.5, 1, 2, 9], [0.2, 0.6, 1, 0.5, 0]),
     ],
 )
@@ -123,6 +128,29 @@ def test_columns_are_distinct_and_never_those_of_the_table() -> None:
     assert read(["logp:max=0..5", "predicted=logp:max=0..5"]).columns == ["logp", "predicted_logp"]
 
 
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (["arr", "arr", "arr_1"], ["arr_2", "arr_3", "arr_1"]),
+        (["logp"], ["logp_1"]),
+        (["dock", "dock_desirability"], ["dock", "dock_desirability_1"]),
+        (["reason", "reason_1"], ["reason_2", "reason_1"]),
+    ],
+)
+def test_columns_of_functions_overwrite_nothing(names: list[str], columns: list[str]) -> None:
+    terms = [Term(Own(len, name), Ramp((0.0, 1.0))) for name in names]
+    account = Evaluations(None, Objective(tuple(terms)), 1)  # type: ignore[arg-type]
+    table = account.table(KnownMolecules.of([]), [], 0)
+    assert table.columns.is_unique
+    assert table.columns[2 : 2 + len(names)].tolist() == columns
+
+
+def test_a_salt_is_compared_as_the_model_sees_it(model: molvae.MolVAE) -> None:
+    objective = read("similarity=OCC.Cl:max")
+    assert objective.judge(model.codec, ["CCO"]).scores[0] < 1
+    assert objective.fitted(model.codec).judge(model.codec, ["CCO"]).scores.tolist() == [1]
+
+
 # The score.
 
 
@@ -135,6 +163,8 @@ def test_hand_worked_means() -> None:
     one = table_of([0.5, 1.0], [0.0, 1.0], [1.0, 1.0])
     assert read(terms).score(one) == pytest.approx([0.5**0.75, 0, 1])
     assert read([*terms, "mean=arithmetic"]).score(one) == pytest.approx([0.625, 0.25, 1])
+    huge = read(["qed:max,weight=1e308", "sa_score:min,weight=1e308"])
+    assert huge.score(table_of([0.25, 1.0])) == pytest.approx([0.5])
 
 
 def test_hand_worked_constraints() -> None:
@@ -174,15 +204,23 @@ def test_a_mean_lies_between_the_worst_and_the_best(pairs, mean: str) -> None:  
 def test_a_lone_goal_without_a_scale_is_ranked_by_its_value() -> None:
     assert judged("mol_weight:min", "CCO").scores == pytest.approx([-46.07], abs=0.01)
     assert judged("mol_weight:target=50", "CCO").scores == pytest.approx([-3.93], abs=0.01)
-    with pytest.raises(SettingsError, match=r"logp: .* Add one: max=LOW\.\.HIGH"):
-        read(["logp:max", "qed:max"])
-    with pytest.raises(SettingsError, match=r"logp: .* Add one: width=WIDTH"):
-        read(["logp:target=2", "qed:max"])
-    with pytest.raises(SettingsError, match="logp: only a lone goal"):
-        read("logp:max,constraint")
+    for terms, message in (
+        (["logp:max", "qed:max"], r"^logp:max: .* Add one: max=LOW\.\.HIGH"),
+        (["logp:target=2", "qed:max"], "^logp:target=2: .* Add one: width=WIDTH"),
+        ("logp:max,constraint", "^logp:max,constraint: Only a lone goal"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            read(terms).fitted(None)  # type: ignore[arg-type]
 
 
 # A user's function.
+
+
+class Unspeakable(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
 
 
 def carbons(smiles: list[str]) -> list[float]:
@@ -203,7 +241,23 @@ def carbons(smiles: list[str]) -> list[float]:
         (
             lambda all_of: [len(one) for one in all_of if "N" not in one],
             [3, math.nan, 1],
-            "ValueError: 0 values for 1 molecules",
+            "0 values for 1 molecules",
+        ),
+        (
+            lambda all_of: [sys.exit(3) if "N" in one else len(one) for one in all_of],
+            [3, math.nan, 1],
+            "SystemExit: 3",
+        ),
+        (lambda all_of: {"C": 1, "CCO": 3}, [3, math.nan, 1], "None is no number"),
+        (
+            lambda all_of: np.array([[1.0], [math.nan], [2.0]]),
+            [1, math.nan, 2],
+            "array([nan]) is no number",
+        ),
+        (
+            lambda all_of: [1.0, Unspeakable(), 2],
+            [1, math.nan, 2],
+            "what it gave, of type Unspeakable, is no number",
         ),
     ],
 )
@@ -213,19 +267,96 @@ def test_a_function_that_fails_costs_that_molecule_only(function, values, reason
     assert found.reasons == ["", reason, ""]
 
 
+def sort(smiles: list[str]) -> list[int]:
+    smiles.sort()
+    return [len(one) for one in smiles]
+
+
+def raise_unspeakable(smiles: list[str]) -> list[float]:
+    raise Unspeakable
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda smiles: [1.0] * (len(smiles) - 1), "2 values for 3 molecules"),
+        (lambda smiles: {float(len(one)) for one in smiles}, "it gives a set"),
+        (lambda smiles: [float(len(smiles.pop())) for _ in range(len(smiles))], "it changes"),
+        (lambda smiles: smiles.clear() or [], "it changes the list that it is given"),
+        (lambda smiles: int("x" * 2000), "ValueError: invalid literal for int"),
+        (raise_unspeakable, "Unspeakable"),
+    ],
+)
+def test_what_is_wrong_with_all_is_told_of_each(function, reason: str) -> None:  # type: ignore[no-untyped-def]
+    found = Own(function).measure(None, ["CCO", "CN", "C"])  # type: ignore[arg-type]
+    assert np.isnan(found.numbers).all()
+    assert len(set(found.reasons)) == 1
+    assert found.reasons[0].startswith(reason)
+    assert len(found.reasons[0]) < 210
+
+
+def test_a_function_that_sorts_its_molecules_mixes_up_nothing() -> None:
+    assert Own(sort).measure(None, ["CCO", "CN", "C"]).numbers.tolist() == [3, 2, 1]  # type: ignore[arg-type]
+
+
 def test_a_function_is_asked_for_many_at_once_and_may_print(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     asked = []
 
     def count(smiles: list[str]) -> np.ndarray:
         print("counting")
+        subprocess.run(["echo", "docking"], check=True)
         asked.append(smiles)
         return np.arange(len(smiles))
 
     assert Own(count).measure(None, ["CC", "CO"]).numbers.tolist() == [0, 1]  # type: ignore[arg-type]
     assert asked == [["CC", "CO"]]
-    assert capsys.readouterr() == ("", "counting\n")
+    out, err = capfd.readouterr()
+    assert (out, sorted(err.split())) == ("", ["counting", "docking"])
+    print("a table")
+    assert capfd.readouterr() == ("a table\n", "")
+
+
+CHAINS = [Decoded("C" * length, strict=True) for length in range(1, 61)]
+
+
+def test_what_was_found_before_an_interruption_is_kept() -> None:
+    def length(smiles: list[str]) -> list[int]:
+        if "C" * 30 in smiles:
+            raise KeyboardInterrupt
+        return [len(one) for one in smiles]
+
+    told = []
+    account = Evaluations(
+        None,  # type: ignore[arg-type]
+        Objective((Term(Own(length), Ramp()),)),
+        100,
+        on_part=lambda *progress: told.append(progress),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        account.score(CHAINS)
+    assert told == [(24, 24.0)]
+    assert list(account.found) == [one.smiles for one in CHAINS[:24]]
+
+
+def test_a_function_that_never_works_ends_the_search_at_once() -> None:
+    asked = []
+
+    def dock(smiles: list[str]) -> list[float]:
+        asked.extend(smiles)
+        raise OSError("no licence")
+
+    objective = Objective((Term(Own(dock), Ramp()),))
+    account = Evaluations(None, objective, 100)  # type: ignore[arg-type]
+    account.score(CHAINS[:1])  # it may be that one molecule only
+    message = "dock: No value for any of the first 25 molecules; the first is C: OSError: no licen"
+    with pytest.raises(SettingsError, match=message):
+        account.score(CHAINS)
+    assert set(asked) == {one.smiles for one in CHAINS[:25]}
+    few = Evaluations(None, objective, 2)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="first 2 molecules"):
+        few.score(CHAINS)
 
 
 def test_failures_are_counted_and_the_first_is_told(model: molvae.MolVAE) -> None:
@@ -241,6 +372,8 @@ def test_failures_are_counted_and_the_first_is_told(model: molvae.MolVAE) -> Non
     ]
     table = account.table(model.checkpoint.known, ["moses"], 0)
     assert table["score"].isna().tolist() == [False, False, True, True]
+    reason = "carbons: RuntimeError: no nitrogen here"
+    assert table["reason"].tolist() == ["", "", reason, reason]
     assert table["carbons"].tolist()[:2] == [2, 2]
     assert table["carbons_desirability"].tolist()[:2] == [0.5, 0.5]
     # Two terms of equal weight: the score of each row is the root of the product.
@@ -262,7 +395,7 @@ def test_a_search_with_all_kinds_of_terms(model: molvae.MolVAE, tmp_path: Path) 
         "[[term]]\nsimilarity = 'CCOc1ccccc1'\nmax = [0.1, 0.4]\nfingerprint = 'maccs'\n"
         "[[term]]\nsmarts = '[#7]'\npresent = true\nconstraint = true\n"
         "[[term]]\nproperty = 'tpsa'\ncurve = [[0, 0], [60, 1], [140, 0]]\n"
-        "[[term]]\nfilters = 'moses,pains'\n"
+        "[[term]]\nfilters = ['moses', 'pains']\n"
         "[[term]]\npython = 'own.py:length'\nmin = [20, 60]\n"
     )
     found = model.optimize(tmp_path / "wanted.toml", budget=60)
@@ -284,6 +417,7 @@ def test_a_search_tells_how_many_satisfy_the_constraints(model: molvae.MolVAE) -
     (note,) = found.notes
     assert note.startswith("0 of 20 molecules satisfy all constraints")
     assert (found.table["score"] == -1).all()
+    assert found.good.empty
 
 
 @pytest.mark.parametrize(
@@ -343,9 +477,15 @@ def test_shorthands(text: str, keys: dict[str, object]) -> None:
 
 @given(some.text(), some.sampled_from(["predicted", "smarts", "similarity", "python"]))
 def test_whatever_it_is_of_needs_no_quotes(argument: str, kind: str) -> None:
-    if argument:
+    if argument := argument.strip():
         text = f"{kind}={argument}:max=1..2,weight=3"
         assert parsed(text) == {kind: argument, "max": [1, 2], "weight": 3}
+
+
+def test_white_space_means_nothing() -> None:
+    spaced = [" qed : max , weight = 2 ", "logp: range = 1 .. 3", "filters = moses, pains"]
+    bare = ["qed:max,weight=2", "logp:range=1..3", "filters=moses,pains"]
+    assert read([*spaced, " mean = arithmetic "]) == read([*bare, "mean=arithmetic"])
 
 
 @given(some.text())
@@ -353,7 +493,7 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
         read(text)
     except SettingsError as error:
-        assert str(error).startswith((text, "No file", "Can't read"))
+        assert str(error).startswith((text.strip() or "''", "No file", "Can't read"))
 
 
 def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
@@ -375,8 +515,10 @@ def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
         ),
         "arithmetic",
     )
-    assert read(file) == read(str(file)) == read([str(file)]) == read(texts) == by_hand
+    assert read(file) == read(f" {file} ") == read([str(file)]) == read(texts) == by_hand
     assert read(by_hand) is by_hand
+    file.write_text(file.read_text(), encoding="utf-8-sig")  # as Notepad does
+    assert read(file) == by_hand
     assert read("activity:max").terms[0].quantity == Predicted("activity")
     assert read("smarts=C:absent").terms[0].quantity == Substructure("C")
     assert read("filters=moses").terms[0] == Term(Filters(("moses",)), Ramp((0, 1)))
@@ -386,7 +528,7 @@ def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
     ("terms", "message"),
     [
         ([], "one term or more"),
-        ("", "doesn't say of what"),
+        ("", "'': It doesn't say of what"),
         ("qed", "qed: It doesn't say what is wanted. Add one of: max"),
         ("qed:up", "qed:up: 'up' is no aim and no option."),
         ("qed:maxx", "Did you mean 'max'"),
@@ -407,7 +549,17 @@ def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
         ("qed:curve=0/1", "curve is a list of points, not '0/1'"),
         ("qed:curve=0/0..0/1", "The values of a curve rise"),
         ("qed:curve=0/0..1/2", "from 0 to 1"),
-        ("qed:present=3", "present stands alone"),
+        ("rings:present=3", "present stands alone"),
+        ("qed:present", "present is for counts"),
+        ("similarity=CCO:absent", "absent is for counts"),
+        ("qed:max=2..2", "The bounds of max and min differ; both of these are 2"),
+        ("logp:max=-1e308..1e308", "-1e+308 to 1e+308 is more than a number can span"),
+        ("logp:curve=-1e308/0..1e308/1", "more than a number can span"),
+        ("filters:constraint", "Say of what: filters=NAME,NAME"),
+        ("similarity:max", "Say of what: similarity=SMILES"),
+        ("dock.py:affinity:max", "If it is a function, say python=dock.py:affinity"),
+        ("CC=O:max", "No kind of term 'CC'. If it is a compound, say similarity=CC=O"),
+        ("similarity= :max", "doesn't say of what"),
         ("qed:max,constraint=1.5", "1 at most, not 1.5"),
         ("qed:max,constraint,weight=2", "Goals have a weight, constraints don't"),
         ("smart=C:present", "No kind of term 'smart'. Did you mean 'smarts'"),
@@ -418,6 +570,8 @@ def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
         ("similarity=CCO:max,fingerprint=2", "fingerprint is a text, not 2.0"),
         ("filters=moses,pain", "Did you mean 'pains'"),
         ("python=missing.py:f:max", "No file missing.py"),
+        (f"python={'x' * 300}.py:f:max", "file name too long"),
+        ("python=a\0.py:f:max", "Can't read a\0.py: embedded null"),
         ("python=missing.py:max", "named as FILE.py:FUNCTION, not 'missing.py'"),
         (["qed:max", "a.toml"], "A TOML file stands alone"),
         (["qed:max", "mean=harmonic"], "mean can't be 'harmonic'"),
@@ -439,6 +593,11 @@ def test_malformed_shorthands_name_the_piece(terms, message: str) -> None:  # ty
         ("[[term]]\nproperty = 'qed'\nmax = false", "term 1: max is two numbers, not False"),
         ("[[term]]\nmax = true", "term 1: It doesn't say what it is of"),
         ("[[term]]\nproperty = 'qed'\nmaxi = true", "Did you mean 'max'"),
+        (f"[[term]]\nproperty = 'qed'\ntarget = 1{'0' * 400}", "target is a number, not 1000"),
+        (f"[[term]]\nproperty = 'qed'\nmax = {'[' * 3000}", "is no TOML: "),
+        ("[[term]]\nsimilarity = ''\nmax = true", "term 1: similarity is empty"),
+        ("[[term]]\nfilters = []", "term 1: filters is empty"),
+        ("[[term]]\nfilters = ['moses', 3]", "term 1: filters is a text, not 3"),
         ("[[term]]\nsmarts = 3\npresent = true", "smarts is a text, not 3"),
         ("[[term]]\nsmarts = 'C'\nfilters = 'moses'", "twice: smarts and filters"),
     ],
@@ -451,12 +610,20 @@ def test_malformed_files_name_the_place(tmp_path: Path, text: str, message: str)
     assert str(file) in str(caught.value)
     with pytest.raises(SettingsError, match=r"No file .*want\.toml\. Did you mean 'wanted\.toml'"):
         read(tmp_path / "want.toml")
+    other = file.rename(tmp_path / "wanted.txt")
+    with pytest.raises(SettingsError, match=r"wanted\.txt: The name .* ends in \.toml"):
+        read(str(other))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("def dock(smiles): ...", "No function 'dok' in own.py. Did you mean 'dock'"),
+        (
+            "from math import floor\nclass Other: ...\ndef score(smiles): ...",
+            "No function 'dok' in own.py. Known: score.",
+        ),
+        ("import sys\nsys.exit(0)", "own.py can't be run: SystemExit: 0."),
         ("import nothing_like_it", "can't be run: ModuleNotFoundError: No module named"),
         ("def f(:", "can't be run: SyntaxError"),
     ],
@@ -468,6 +635,38 @@ def test_a_file_of_python_that_cannot_be_used(  # type: ignore[no-untyped-def]
     Path("own.py").write_text(text)
     with pytest.raises(SettingsError, match=re.escape(message)):
         read("python=own.py:dok:max")
+    assert not any(getattr(one, "__file__", "") == "own.py" for one in sys.modules.values())
+
+
+def test_files_of_python_are_loaded_once_each_and_find_their_neighbours(tmp_path: Path) -> None:
+    for name, value in (("a", 1), ("b", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"neighbour_of_{name}.py").write_text(f"VALUE = {value}")
+        (folder / "dock.py").write_text(
+            "calls = []\n"
+            "def length(smiles):\n"
+            f"    from neighbour_of_{name} import VALUE\n"
+            "    calls.append(smiles)\n"
+            "    return [VALUE] * len(smiles)\n"
+            "def calls_so_far(smiles):\n    return [len(calls)] * len(smiles)\n"
+            "nameless = lambda smiles: [0] * len(smiles)\n"
+        )
+    path, dock = list(sys.path), f"python={tmp_path}/a/dock.py"
+    objective = read(
+        [
+            f"{dock}:length:max=0..4",
+            f"{dock}:calls_so_far:max=0..4",
+            f"python={tmp_path}/b/dock.py:length:max=0..4",
+            f"{dock}:nameless:max=0..4",
+        ]
+    )
+    assert objective.judge(None, ["C"]).numbers.tolist() == [[1, 1, 2, 0]]  # type: ignore[arg-type]
+    assert objective.columns == ["length_1", "calls_so_far", "length_2", "nameless"]
+    assert sys.path == path
+    (tmp_path / "a" / "dock.py").write_text("def length(smiles):\n    return [7] * len(smiles)")
+    os.utime(tmp_path / "a" / "dock.py", (0, 0))
+    assert judged(f"{dock}:length:max", "C").scores.tolist() == [7]
 
 
 def test_the_objective_of_the_readme_is_one(tmp_path: Path) -> None:

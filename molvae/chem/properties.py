@@ -21,13 +21,16 @@ class Property:
         compute: From an RDKit molecule to a number.
         unit: Its unit; empty for a pure number.
         meaning: What it is, in a few words.
-        span: Its lowest and highest possible value, where both are known.
+        span: Its lowest and highest possible value, where both are known: the bounds of a ramp
+            of an objective that names none, so that ``sa_score:max`` rises from 1 to 10.
+        is_count: Whether it counts something.
     """
 
     compute: Callable[[Molecule], float]
     unit: str
     meaning: str
     span: tuple[float, float] | None = None
+    is_count: bool = False
 
 
 def _sa_score(molecule: Molecule) -> float:
@@ -52,13 +55,17 @@ PROPERTIES: dict[str, Property] = {
     "mol_weight": Property(Descriptors.MolWt, "Da", "molecular weight"),
     "sa_score": Property(_sa_score, "", "synthetic accessibility, 1 easy to 10 hard, "
                          "doi:10.1186/1758-2946-1-8", (1, 10)),
-    "heavy_atoms": Property(Lipinski.HeavyAtomCount, "", "atoms other than hydrogen"),
-    "hbd": Property(rdMolDescriptors.CalcNumHBD, "", "hydrogen bond donors"),
-    "hba": Property(rdMolDescriptors.CalcNumHBA, "", "hydrogen bond acceptors"),
-    "rotatable_bonds": Property(rdMolDescriptors.CalcNumRotatableBonds, "", "rotatable bonds"),
-    "rings": Property(rdMolDescriptors.CalcNumRings, "", "rings"),
-    "aromatic_rings": Property(rdMolDescriptors.CalcNumAromaticRings, "", "aromatic rings"),
-    "aliphatic_rings": Property(_aliphatic_rings, "", "rings that aren't aromatic"),
+    "heavy_atoms": Property(Lipinski.HeavyAtomCount, "", "atoms other than hydrogen",
+                            is_count=True),
+    "hbd": Property(rdMolDescriptors.CalcNumHBD, "", "hydrogen bond donors", is_count=True),
+    "hba": Property(rdMolDescriptors.CalcNumHBA, "", "hydrogen bond acceptors", is_count=True),
+    "rotatable_bonds": Property(rdMolDescriptors.CalcNumRotatableBonds, "", "rotatable bonds",
+                                is_count=True),
+    "rings": Property(rdMolDescriptors.CalcNumRings, "", "rings", is_count=True),
+    "aromatic_rings": Property(rdMolDescriptors.CalcNumAromaticRings, "", "aromatic rings",
+                               is_count=True),
+    "aliphatic_rings": Property(_aliphatic_rings, "", "rings that aren't aromatic",
+                                is_count=True),
     "bertz_ct": Property(GraphDescriptors.BertzCT, "", "complexity, doi:10.1021/ja00402a071"),
     "fraction_csp3": Property(rdMolDescriptors.CalcFractionCSP3, "", "sp3 share of the carbons",
                               (0, 1)),

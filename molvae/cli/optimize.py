@@ -106,13 +106,12 @@ def optimize(
     write_table(found.table, output)
     for note in found.notes:
         display.note(note)
-    good = found.table[found.table["novel"] & (found.table["objection"] == "")]
     display.note(
         f"{found.evaluations:,} molecules evaluated ({found.ending}); "
-        f"{len(good):,} are novel and pass the filters."
+        f"{len(found.good):,} are novel and pass the filters and constraints."
     )
     if image is not None and len(found.table):
-        shown = (good if len(good) else found.table).head(20)
+        shown = (found.good if len(found.good) else found.table).head(20)
         legends = [f"score {score:.3g}" for score in shown["score"]]
         draw_grid(shown["smiles"].tolist(), legends, Path(image))
     if found.ending == "interrupted":

@@ -19,33 +19,36 @@ class Aim:
         written: How it stands in a shorthand.
         meaning: What it is, in a few words.
         has_width: Whether a width may be given with it.
+        of_counts: Whether it makes sense of counts only.
     """
 
     make: Callable[..., Desirability]
     written: str
     meaning: str
     has_width: bool = False
+    of_counts: bool = False
 
 
 def _pair(name: str, given: Any) -> Pair:
     require(
         isinstance(given, Sequence) and not isinstance(given, str) and len(given) == 2,
-        f"{name} is two numbers, not {given!r}.",
+        f"{name} is two numbers, not {given!r:.60}.",
     )
     return number(name, given[0]), number(name, given[1])
 
 
 def _ramp(name: str, given: Any, *, rising: bool) -> Ramp:
+    """Without bounds it takes the span of the quantity, where that has one."""
     return Ramp(None if given is True else _pair(name, given), rising)
 
 
 def _match(name: str, given: Any, *, rising: bool) -> Ramp:
-    require(given is True, f"{name} stands alone, without {given!r}.")
+    require(given is True, f"{name} stands alone, without {given!r:.60}.")
     return Ramp((0.0, 1.0), rising)
 
 
 def _curve(given: Any) -> Curve:
-    require(isinstance(given, list), f"curve is a list of points, not {given!r}.")
+    require(isinstance(given, list), f"curve is a list of points, not {given!r:.60}.")
     return Curve(tuple(_pair("a point of a curve", point) for point in given))
 
 
@@ -62,8 +65,8 @@ AIMS: dict[str, Aim] = {
                  "1 between the bounds; outside 0, or a Gaussian of the distance", True),
     "curve": Aim(_curve, "curve=VALUE/HEIGHT..VALUE/HEIGHT", "lines between points"),
     "present": Aim(lambda given: _match("present", given, rising=True), "present",
-                   "1 for a count of 1 or more, 0 for none"),
+                   "1 for a count of 1 or more, 0 for none", of_counts=True),
     "absent": Aim(lambda given: _match("absent", given, rising=False), "absent",
-                  "0 for a count of 1 or more, 1 for none"),
+                  "0 for a count of 1 or more, 1 for none", of_counts=True),
 }  # fmt: skip
 """Name to form; the names are also keys of a term."""

@@ -8,7 +8,9 @@ A form without bounds or width has no scale: it gives numbers that are only high
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +56,8 @@ class Ramp:
 
     def __post_init__(self) -> None:
         if self.bounds is not None:
+            low, high = self.bounds
+            require(low != high, f"The bounds of max and min differ; both of these are {low:g}.")
             _check_order(self.bounds)
 
     @property
@@ -68,7 +72,7 @@ class Ramp:
         return (high, np.inf) if self.rising else (-np.inf, low)
 
     def of(self, values: np.ndarray) -> np.ndarray:
-        """Linear between the bounds; without them the value, or what is left of 0 without it."""
+        """Linear between the bounds; without them the value, or its negative."""
         if self.bounds is None:
             return values if self.rising else -values
         low, high = self.bounds
@@ -162,7 +166,11 @@ class Curve:
     def __post_init__(self) -> None:
         values = [value for value, _ in self.points]
         require(len(values) > 1, "A curve has two points or more.")
-        require(all(np.diff(values) > 0), f"The values of a curve rise; these are {values}.")
+        _check_span(values[0], values[-1])
+        require(
+            all(one < other for one, other in pairwise(values)),
+            f"The values of a curve rise; these are {values}.",
+        )
         require(
             all(0 <= height <= 1 for _, height in self.points),
             "The heights of a curve are desirabilities, from 0 to 1.",
@@ -191,7 +199,12 @@ def _gaussian(distance: np.ndarray, width: float) -> np.ndarray:
 
 def _check_order(bounds: Pair) -> None:
     low, high = bounds
-    require(low < high, f"The lower bound comes first; these are {low:g} and {high:g}.")
+    require(low <= high, f"The lower bound comes first; these are {low:g} and {high:g}.")
+    _check_span(low, high)
+
+
+def _check_span(low: float, high: float) -> None:
+    require(math.isfinite(high - low), f"{low:g} to {high:g} is more than a number can span.")
 
 
 def _check_width(width: float | None) -> None:

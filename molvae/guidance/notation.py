@@ -16,14 +16,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from molvae.errors import SettingsError, nearest
 from molvae.files import near_file, reason_of
-from molvae.guidance.objective import Objective, Term
+from molvae.guidance.objective import Objective, Term, placed
 from molvae.guidance.shorthand import parsed
 from molvae.guidance.terms import made
 from molvae.settings import require
@@ -31,7 +34,8 @@ from molvae.settings import require
 Written = Objective | str | Path | Iterable[str]
 """An objective, a TOML file, or shorthands."""
 
-_MEAN = "mean="
+_MEAN = re.compile(r"mean\s*=\s*(.*)")
+_KEYS = ("mean", "term")
 
 
 def read(written: Written) -> Objective:
@@ -46,46 +50,51 @@ def read(written: Written) -> Objective:
     """
     if isinstance(written, Objective):
         return written
-    several = [written] if isinstance(written, str | Path) else written
-    texts = [str(one) for one in several]
-    files = [one for one in texts if one.lower().endswith(".toml")]
-    if isinstance(written, Path) or files:
+    if isinstance(written, Path):
+        return _of_file(written)
+    several = [written] if isinstance(written, str) else written
+    texts = [str(one).strip() for one in several]
+    if any(one.lower().endswith(".toml") for one in texts):
         require(len(texts) == 1, "A TOML file stands alone: put the other terms into it.")
         return _of_file(Path(texts[0]))
-    means = [one.removeprefix(_MEAN) for one in texts if one.startswith(_MEAN)]
+    means = [found[1] for one in texts if (found := _MEAN.match(one))]
     require(len(means) < 2, f"Two means: {' and '.join(means)}. Name one.")
-    terms = [_term(one, one) for one in texts if not one.startswith(_MEAN)]
+    terms = [_shorthand(one) for one in texts if not _MEAN.match(one)]
     return Objective(tuple(terms), *means)
 
 
 def _of_file(path: Path) -> Objective:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(f"No file {path}.{near_file(path)}") from None
     except OSError as error:
         raise SettingsError(f"Can't read {path}: {reason_of(error)}.") from None
-    except ValueError as error:  # of TOML or of UTF-8
+    except (ValueError, RecursionError) as error:  # of TOML or of UTF-8; of lists in lists
         raise SettingsError(f"{path} is no TOML: {error}.") from None
-    for key in content:
-        require(key in ("mean", "term"), f"{path}: No key {key!r}.{nearest(key, ('mean', 'term'))}")
     tables: Any = content.get("term", [])
-    require(
-        isinstance(tables, list) and all(isinstance(one, dict) for one in tables),
-        f"{path}: the terms are tables, each headed [[term]].",
-    )
-    terms = [
-        _term(f"{path}, term {place}", keys, path.parent) for place, keys in enumerate(tables, 1)
-    ]
-    try:
+    with placed(str(path)):
+        for key in content:
+            require(key in _KEYS, f"No key {key!r}.{nearest(key, _KEYS)}")
+        require(
+            isinstance(tables, list) and all(isinstance(one, dict) for one in tables),
+            "The terms are tables, each headed [[term]].",
+        )
+    terms = []
+    for number, keys in enumerate(tables, 1):
+        place = f"{path}, term {number}"
+        with placed(place):
+            terms.append(replace(made(keys, path.parent), place=place))
+    with placed(str(path)):
         return Objective(tuple(terms), content.get("mean", "geometric"))
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
 
 
-def _term(place: str, written: str | dict[str, Any], folder: Path = Path()) -> Term:
-    """A term; what is wrong with it is told with its place."""
-    try:
-        return made(parsed(written) if isinstance(written, str) else written, folder)
-    except SettingsError as error:
-        raise SettingsError(f"{place}: {error}") from None
+def _shorthand(text: str) -> Term:
+    place = text or "''"
+    with placed(place):
+        try:
+            return replace(made(parsed(text), Path()), place=place)
+        except SettingsError:
+            is_file = os.path.isfile(text)  # noqa: PTH113  # a text that is no path has no error
+            require(not is_file, "The name of a file of terms ends in .toml.")
+            raise

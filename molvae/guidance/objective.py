@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from molvae import settings as checks
 from molvae.codec import Codec
+from molvae.errors import SettingsError
+from molvae.guidance.columns import distinct
 from molvae.guidance.desirability import Desirability, Ramp
-from molvae.guidance.quantities import Quantity
+from molvae.guidance.quantity import Quantity
 
 THRESHOLD = 0.5
 """The desirability that satisfies a constraint, where no other is named."""
 
-RESERVED = ("smiles", "score", "evaluation", "novel", "strict", "objection", "seed")
-"""Columns of the table of a search that are no quantity."""
+
+@contextmanager
+def placed(place: str) -> Iterator[None]:
+    """Tell what is wrong in this block with its place."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{place}: {error}") from None
 
 
 def _arithmetic(desirabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -47,34 +55,37 @@ class Term:
         weight: In the mean, where it is a goal.
         threshold: The desirability that a molecule must have, where it is a constraint; None for
             a goal.
+        place: Where it is written, or as it is; by default the name of the quantity.
 
     Raises:
-        SettingsError: For a weight or threshold out of range, or a constraint without a scale.
+        SettingsError: For a weight or threshold out of range.
     """
 
     quantity: Quantity
     aim: Desirability
     weight: float = 1.0
     threshold: float | None = None
+    place: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.aim, Ramp) and self.aim.bounds is None:
             spanned = replace(self.aim, bounds=self.quantity.span)
             object.__setattr__(self, "aim", spanned)
+        if not self.place:
+            object.__setattr__(self, "place", self.quantity.name)
         checks.require(self.weight > 0, f"weight is a number above 0, not {self.weight:g}.")
         if self.threshold is not None:
             checks.require(
                 0 < self.threshold <= 1,
                 f"A constraint is a desirability above 0, 1 at most, not {self.threshold:g}.",
             )
-            self.check_scale()
 
     def check_scale(self) -> None:
-        """Refuse a term that stands with others and has no scale."""
+        """Refuse a constraint, or a term that stands with others, without a scale."""
         remedy = "max=LOW..HIGH or min=LOW..HIGH" if isinstance(self.aim, Ramp) else "width=WIDTH"
         checks.require(
             self.aim.has_scale,
-            f"{self.quantity.name}: only a lone goal can do without a scale. Add one: {remedy}.",
+            f"Only a lone goal can do without a scale. Add one: {remedy}.",
         )
 
 
@@ -113,7 +124,7 @@ class Objective:
         mean: "geometric" (a 0 of one goal makes it 0) or "arithmetic".
 
     Raises:
-        SettingsError: For no term, an unknown mean, or several terms of which one has no scale.
+        SettingsError: For no term or an unknown mean.
     """
 
     terms: tuple[Term, ...]
@@ -122,9 +133,6 @@ class Objective:
     def __post_init__(self) -> None:
         checks.choice("mean", self.mean, MEANS)
         checks.require(bool(self.terms), "An objective has one term or more.")
-        if len(self.terms) > 1:
-            for term in self.terms:
-                term.check_scale()
 
     @property
     def goals(self) -> list[Term]:
@@ -137,23 +145,31 @@ class Objective:
         return all(term.aim.has_scale for term in self.terms)
 
     @property
-    def columns(self) -> list[str]:
-        """A name for each term; one that two want, or that is taken, gets a number."""
-        wanted = [term.quantity.name for term in self.terms]
-        often, seen, names = Counter([*wanted, *RESERVED]), Counter[str](), []
-        for name in wanted:
-            seen[name] += 1
-            names.append(name if often[name] == 1 else f"{name}_{seen[name]}")
-        return names
+    def lowest(self) -> float:
+        """The lowest score that breaks no constraint."""
+        return 0.0 if len(self.goals) < len(self.terms) else -np.inf
 
-    def check(self, codec: Codec) -> None:
-        """Refuse what this model can't tell.
+    @property
+    def columns(self) -> list[str]:
+        """A name for each term, unlike all other columns of the table of a search."""
+        return distinct([term.quantity for term in self.terms])
+
+    def fitted(self, codec: Codec) -> Objective:
+        """The objective for this model.
 
         Raises:
-            SettingsError: Naming the nearest.
+            SettingsError: Naming the term: for what the model can't tell; then for one of several
+                terms, or a constraint, that has no scale.
         """
+        terms = []
         for term in self.terms:
-            term.quantity.check(codec)
+            with placed(term.place):
+                terms.append(replace(term, quantity=term.quantity.fitted(codec)))
+        for term in terms:
+            if len(terms) > 1 or term.threshold is not None:
+                with placed(term.place):
+                    term.check_scale()
+        return replace(self, terms=tuple(terms))
 
     def judge(self, codec: Codec, smiles: Sequence[str]) -> Judgement:
         """Judge N canonical SMILES."""
@@ -174,6 +190,7 @@ class Objective:
         scores = np.ones(len(desirabilities))
         if is_goal.any():
             weights = np.array([term.weight for term in self.goals])
+            weights = weights / weights.max()  # so that the largest don't overflow in the sum
             scores = MEANS[self.mean](desirabilities[:, is_goal], weights / weights.sum())
         if not is_goal.all():
             thresholds = np.array([one.threshold for one in self.terms if one.threshold])

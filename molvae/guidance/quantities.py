@@ -1,73 +1,22 @@
-"""What is computed of molecules, to be judged by an objective."""
+"""The quantities there are; a function of the user's is one more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
-
-import numpy as np
 
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.likeness import Likeness, pattern
-from molvae.chem.molecules import parse
+from molvae.chem.molecules import canonical_many, parse
 from molvae.chem.properties import PROPERTIES, compute, known_property
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
-
-Span = tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was found.
-
-    Attributes:
-        numbers: One a molecule, (N,) float64; NaN where there is none.
-        reasons: Why there is none, N texts, empty where there is one.
-    """
-
-    numbers: np.ndarray
-    reasons: list[str]
-
-    @classmethod
-    def all(cls, values: list[float]) -> Measured:
-        """Of a quantity that every molecule has."""
-        return cls(np.array(values, dtype=np.float64), [""] * len(values))
-
-
-class Quantity(Protocol):
-    """A number for a molecule."""
-
-    @property
-    def name(self) -> str:
-        """Its column in a table."""
-
-    @property
-    def span(self) -> Span:
-        """Its lowest and highest possible value, where both are known."""
-
-    def check(self, codec: Codec) -> None:
-        """Refuse what this model can't tell.
-
-        Raises:
-            SettingsError: Naming the nearest.
-        """
-
-    def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
-        """Find it for canonical SMILES."""
-
-
-class _OfTheMolecule:
-    """What needs no model."""
-
-    def check(self, codec: Codec) -> None:
-        """Nothing to refuse."""
+from molvae.guidance.quantity import Measured, OfTheMolecule, Span
 
 
 @dataclass(frozen=True)
-class Descriptor(_OfTheMolecule):
+class Descriptor(OfTheMolecule):
     """A property that RDKit computes: a name in `molvae.chem.properties.PROPERTIES`."""
 
     name: str
@@ -80,6 +29,11 @@ class Descriptor(_OfTheMolecule):
             SettingsError: When there is none of that name.
         """
         return known_property(self.name).span
+
+    @property
+    def is_count(self) -> bool:
+        """Of the property."""
+        return known_property(self.name).is_count
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compute it."""
@@ -96,21 +50,26 @@ class Predicted:
 
     head: str
     span: Span = field(default=None, init=False)
+    is_count: bool = field(default=False, init=False)
 
     @property
     def name(self) -> str:
         """Predicted values say so."""
         return f"predicted_{self.head}"
 
-    def check(self, codec: Codec) -> None:
-        """Refuse a head that the model doesn't have."""
+    def fitted(self, codec: Codec) -> Predicted:
+        """The same, unless the model has no such head."""
         if self.head in codec.property_names:
-            return
+            return self
         if self.head in PROPERTIES:
             have = ", ".join(codec.property_names) or "none"
-            raise SettingsError(f"The model has no head for {self.head!r} (heads: {have}).")
+            raise SettingsError(
+                f"The model has no head for {self.head!r} (heads: {have}). Train one with "
+                f"--property {self.head}, or take property={self.head}, which RDKit computes."
+            )
         known = [*PROPERTIES, *codec.property_names]
-        raise SettingsError(f"No property {self.head!r}.{nearest(self.head, known)}")
+        hint = if_compound(self.head) or nearest(self.head, known)
+        raise SettingsError(f"No property {self.head!r}.{hint}")
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Encode, and ask the head; no value for what the model can't encode."""
@@ -120,7 +79,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Similarity(_OfTheMolecule):
+class Similarity(OfTheMolecule):
     """Tanimoto similarity to a compound, 0 to 1.
 
     Attributes:
@@ -135,6 +94,7 @@ class Similarity(_OfTheMolecule):
     fingerprint: str = "morgan2"
     name: str = field(default="similarity", init=False)
     span: Span = field(default=(0.0, 1.0), init=False)
+    is_count: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -146,13 +106,27 @@ class Similarity(_OfTheMolecule):
     def _likeness(self) -> Likeness:
         return Likeness(self.smiles, fingerprint=self.fingerprint, keep_scaffold=False)
 
+    def fitted(self, codec: Codec) -> Similarity:
+        """To the compound as the model sees molecules: a salt can't be reached, its base can."""
+        encodings = codec.encode([self.smiles])
+        (standard,), (reason,) = encodings.smiles, encodings.reasons
+        if reason and "." in self.smiles:
+            raise SettingsError(f"{self.smiles}: {reason}. Name one compound.")
+        return replace(self, smiles=standard or self.smiles)
+
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compare the fingerprints."""
         return Measured.all([self._likeness.similarity(parse(one)) for one in smiles])
 
 
+def if_compound(text: str) -> str:
+    """A hint for a compound that stands where a name should; empty for what is none."""
+    (smiles,) = canonical_many([text])
+    return f" If it is a compound, say similarity={text}." if smiles else ""
+
+
 @dataclass(frozen=True)
-class Substructure(_OfTheMolecule):
+class Substructure(OfTheMolecule):
     """How often a SMARTS is found in a molecule, matches of the same atoms counted once.
 
     Attributes:
@@ -165,6 +139,7 @@ class Substructure(_OfTheMolecule):
     smarts: str
     name: str = field(default="smarts", init=False)
     span: Span = field(default=None, init=False)
+    is_count: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         pattern(self.smarts)
@@ -176,7 +151,7 @@ class Substructure(_OfTheMolecule):
 
 
 @dataclass(frozen=True)
-class Filters(_OfTheMolecule):
+class Filters(OfTheMolecule):
     """1 for what passes all of some filters, else 0.
 
     Attributes:
@@ -189,6 +164,7 @@ class Filters(_OfTheMolecule):
     filters: tuple[str, ...]
     name: str = field(default="filters", init=False)
     span: Span = field(default=(0.0, 1.0), init=False)
+    is_count: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         for name in self.filters:

@@ -42,8 +42,10 @@ class Search:
         table: A row for each molecule evaluated, the best first: ``smiles``, ``score`` (see
             `molvae.guidance.objective.Objective`), the value of each term, its
             desirability (unless a lone goal has no scale), ``evaluation`` (from 1), ``novel``,
-            ``strict``, ``objection`` (what the filters say, empty when nothing), the usual
-            properties, ``seed``.
+            ``strict``, ``objection`` (what the filters say, empty when nothing), ``reason`` (why
+            a term has no value), the usual properties, ``seed``.
+        good: The rows of it that are novel, to which no filter objects, and that have a score and
+            break no constraint.
         evaluations: Distinct valid molecules evaluated; what the budget counts.
         ending: "complete", "stalled" or "interrupted".
         notes: What a reader should know, such as a head that is too weak to guide, or how often a
@@ -51,6 +53,7 @@ class Search:
     """
 
     table: pd.DataFrame
+    good: pd.DataFrame
     evaluations: int
     ending: str
     notes: tuple[str, ...] = ()
@@ -85,18 +88,19 @@ def optimize(
         seed: Of everything random.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
-        on_round: Told the evaluations so far and the best score.
+        on_round: Told, after some evaluations, how many there are so far and the best score.
 
     Raises:
-        SettingsError: For an unknown method or property, or a gradient without a head.
+        SettingsError: For an unknown method or property, a gradient without a head, a term
+            without a scale among several, or one that has no value for any molecule.
         MoleculeError: When a start compound can't be encoded.
     """
     budget, seed = checks.count("budget", budget), checks.seed(seed)
-    objective.check(codec)
+    objective = objective.fitted(codec)
     for name in filters:
         known_filter(name)
     method = _method(method, objective, codec)
-    evaluations = Evaluations(codec, objective, budget, strict=strict)
+    evaluations = Evaluations(codec, objective, budget, strict=strict, on_part=on_round)
     ending = "complete"
     try:
         strategy = _strategy(codec, objective, evaluations, method, start, seed)
@@ -106,14 +110,14 @@ def optimize(
             asked = strategy.ask()
             strategy.tell(evaluations.score(asked))
             barren = 0 if evaluations.left < before else barren + 1
-            on_round(len(evaluations.found), evaluations.best)
         if evaluations.left:
             ending = "stalled"
     except KeyboardInterrupt:
         ending = "interrupted"
     notes = [*_cautions(objective, method, head_r2 or {}), *evaluations.notes()]
     table = evaluations.table(known, filters, seed)
-    return Search(table, len(evaluations.found), ending, tuple(notes))
+    good = table["novel"] & (table["objection"] == "") & (table["score"] >= objective.lowest)
+    return Search(table, table[good], len(evaluations.found), ending, tuple(notes))
 
 
 def _cautions(objective: Objective, method: str, head_r2: Mapping[str, float | None]) -> list[str]:
@@ -172,7 +176,8 @@ def _strategy(
         encodings = codec.encode(start)
         for given, reason in zip(start, encodings.reasons, strict=True):
             if reason:
-                raise MoleculeError(f"{given}: {reason}.")
+                place = given or "''"
+                raise MoleculeError(f"{place}: {reason}.")
         latents = encodings.mean
         scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
     else:
@@ -189,7 +194,7 @@ def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarra
     wanted = max(1, round(SCOUTS * evaluations.left))
     drawing = draw(codec, codec.draw, temperature=0.0, seed=seed, strings_at_once=lambda: 1)
     stream = islice(drawing, 50 * wanted)
-    drawn = ((latent, one) for _, latent, one in stream if one.smiles and one.strict)
+    drawn = ((latent, one) for _, latent, one in stream if evaluations.takes(one))
     pairs = list(islice(drawn, wanted))
     if not pairs:
         return np.zeros((1, codec.latent_dim), dtype=np.float32), [-np.inf]

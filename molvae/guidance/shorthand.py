@@ -21,6 +21,7 @@ from typing import Any
 
 from molvae.errors import SettingsError, nearest
 from molvae.guidance.aims import AIMS
+from molvae.guidance.quantities import if_compound
 from molvae.guidance.terms import KINDS, OPTIONS
 from molvae.settings import require
 
@@ -39,10 +40,15 @@ def parsed(text: str) -> dict[str, Any]:
     what, colon, wanted = text.strip().rpartition(":")
     if not colon:
         what, wanted = wanted, ""
-    kind, equals, argument = what.partition("=")
+    kind, equals, argument = (one.strip() for one in what.partition("="))
     if not equals:
-        kind, argument = "property", what
-    require(kind in KINDS, f"No kind of term {kind!r}.{nearest(kind, KINDS)}")
+        if kind in KINDS:
+            raise SettingsError(f"Say of what: {kind}={KINDS[kind].written}.")
+        kind, argument = "property", kind
+        require(".py:" not in f"{argument}:", f"If it is a function, say python={argument}.")
+    if kind not in KINDS:
+        hint = if_compound(what.strip()) or nearest(kind, KINDS)
+        raise SettingsError(f"No kind of term {kind!r}.{hint}")
     require(bool(argument), "It doesn't say of what. A term is WHAT:AIM, such as qed:max.")
     return {kind: argument} | (_keys(wanted) if wanted else {})
 
@@ -51,10 +57,10 @@ def _keys(text: str) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     known = [*AIMS, *OPTIONS]
     for piece in text.split(","):
-        key, equals, value = piece.partition("=")
+        key, equals, value = (one.strip() for one in piece.partition("="))
         require(
             key in known,
-            f"{piece!r} is no aim and no option.{nearest(key, known)} "
+            f"{piece.strip()!r} is no aim and no option.{nearest(key, known)} "
             "Behind the last colon stands what is wanted, as in qed:max.",
         )
         require(key not in keys, f"{key} stands there twice.")

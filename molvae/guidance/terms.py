@@ -9,18 +9,31 @@ from typing import Any
 
 from molvae.chem.properties import PROPERTIES
 from molvae.errors import nearest
+from molvae.guidance import loading
 from molvae.guidance.aims import AIMS
 from molvae.guidance.objective import THRESHOLD, Term
-from molvae.guidance.own import Own, own_function
 from molvae.guidance.quantities import (
     Descriptor,
     Filters,
     Predicted,
-    Quantity,
     Similarity,
     Substructure,
 )
+from molvae.guidance.quantity import Quantity
 from molvae.settings import number, require
+
+
+def _text(key: str, given: Any) -> str:
+    require(isinstance(given, str), f"{key} is a text, not {given!r:.60}.")
+    require(bool(given.strip()), f"{key} is empty.")
+    return str(given)
+
+
+def _names(key: str, given: Any) -> tuple[str, ...]:
+    """A list of names, or a text in which commas are between them."""
+    names = given if isinstance(given, list) else _text(key, given).split(",")
+    require(bool(names), f"{key} is empty.")
+    return tuple(_text(key, name).strip() for name in names)
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,7 @@ class Kind:
         meaning: What it is, in a few words.
         aim: What is wanted of it where nothing is said; empty where it has to be said.
         options: Further keys that it takes.
+        read: From its key and what was given to the argument.
     """
 
     make: Callable[..., Quantity]
@@ -40,6 +54,7 @@ class Kind:
     meaning: str
     aim: str = ""
     options: tuple[str, ...] = ()
+    read: Callable[[str, Any], str | tuple[str, ...]] = _text
 
 
 def _property(name: str, folder: Path) -> Quantity:
@@ -58,9 +73,9 @@ KINDS: dict[str, Kind] = {
     "similarity": Kind(_similarity, "SMILES", "Tanimoto similarity to a compound, 0 to 1",
                        options=("fingerprint",)),
     "smarts": Kind(lambda smarts, folder: Substructure(smarts), "SMARTS", "count of matches"),
-    "filters": Kind(lambda names, folder: Filters(tuple(names.split(","))), "NAME,NAME",
-                    "1 for what passes all of them, else 0", aim="max"),
-    "python": Kind(lambda place, folder: Own(own_function(place, folder)), "FILE.py:FUNCTION",
+    "filters": Kind(lambda names, folder: Filters(names), "NAME,NAME",
+                    "1 for what passes all of them, else 0", aim="max", read=_names),
+    "python": Kind(loading.own, "FILE.py:FUNCTION",
                    "your function: a list of SMILES to a number for each"),
 }  # fmt: skip
 """Name to kind; the names are also keys of a term."""
@@ -102,17 +117,14 @@ def made(keys: Mapping[str, Any], folder: Path) -> Term:
     require(threshold is None or "weight" not in keys, "Goals have a weight, constraints don't.")
     named = {key: _text(key, keys[key]) for key in kind.options if key in keys}
     wide = {key: number(key, keys[key]) for key in widths if key in keys}
+    quantity = kind.make(kind.read(kind_name, keys[kind_name]), folder, **named)
+    require(quantity.is_count or not aim.of_counts, f"{aim_name} is for counts, as of smarts.")
     return Term(
-        kind.make(_text(kind_name, keys[kind_name]), folder, **named),
+        quantity,
         aim.make(keys[aim_name], **wide),
         number("weight", keys.get("weight", 1.0)),
         threshold,
     )
-
-
-def _text(key: str, given: Any) -> str:
-    require(isinstance(given, str), f"{key} is a text, not {given!r}.")
-    return str(given)
 
 
 def _the_one(keys: Mapping[str, Any], table: Collection[str], what: str) -> str:
