@@ -63,8 +63,15 @@ LINKS = (
     "SC",
     "SCC",
 )
-PAIRS = dict.fromkeys(one + other for one in LINKS for other in LINKS)
-CHAINS = ("", *HEADS, *(head + link for link in [*LINKS, *PAIRS] for head in HEADS))
+CHAINS = tuple(
+    dict.fromkeys(
+        (
+            "",
+            *HEADS,
+            *(head + one + other for other in ("", *LINKS) for one in LINKS for head in HEADS),
+        )
+    )
+)
 """What is put in front of a molecule's SMILES: a chain that is bound to its first atom."""
 WINDOW, STRIDE = 9, 2
 """Symbols of a small molecule, and from the beginning of one to that of the next."""
