@@ -13,8 +13,8 @@ for one step, from the start of the process until it trains, and to its end. Use
 
 `memory` does the same with 0.1, 1 and 10 million distinct molecules: windows of 9 SELFIES symbols
 of the training set that begin with an atom that can bond, with a chain of so many atoms in front as
-make them new. They are small, which only saves time; two fifths more rows are written than
-molecules asked for, since some are the same in another spelling. Told is the most memory of the
+make them new. They are small, which only saves time; some more rows are written than molecules
+are asked for, since some are rejected. Told is the most memory of the
 main process and of all processes together, and by how much the first grows.
 """
 
@@ -34,7 +34,7 @@ import pandas as pd
 import selfies
 
 from molvae import files
-from molvae.chem.molecules import parse
+from molvae.chem.molecules import canonical_many, parse
 from molvae.corpus.cache import VARIABLE
 from molvae.parallel import available_cores, ordered
 
@@ -75,7 +75,7 @@ CHAINS = tuple(
 """What is put in front of a molecule's SMILES: a chain that is bound to its first atom."""
 WINDOW, STRIDE = 9, 2
 """Symbols of a small molecule, and from the beginning of one to that of the next."""
-MORE = 1.4
+MORE = 1.03
 """Rows that are written for a molecule that is asked for."""
 COUNTED = ("kept", "merged", "rejected")
 """What may become of a row."""
@@ -186,10 +186,11 @@ def write(table: Path, size: int, small: list[str]) -> None:
 
 
 def pieces() -> list[str]:
-    """Distinct small molecules, cut out of those of the training set, whose first atom can bond."""
+    """Small molecules, cut out of those of the training set, that differ when a chain is added."""
     smiles = pd.read_csv(TRAIN, nrows=CUT)["smiles"].tolist()
     small = list(dict.fromkeys(chain.from_iterable(ordered(cut, smiles))))
-    return [one for one, bonds in zip(small, ordered(can_bond, small), strict=True) if bonds]
+    bound = dict(zip(ordered(with_bond, small), small, strict=True))
+    return [one for name, one in bound.items() if name]
 
 
 def cut(smiles: list[str]) -> list[list[str]]:
@@ -202,9 +203,14 @@ def cut(smiles: list[str]) -> list[list[str]]:
     return found
 
 
-def can_bond(smiles: list[str]) -> list[bool]:
-    """Whether each of a chunk of molecules has a hydrogen at its first atom."""
-    return [parse(one).GetAtomWithIdx(0).GetTotalNumHs() > 0 for one in smiles]
+def with_bond(smiles: list[str]) -> list[str]:
+    """Each of a chunk of molecules with a dummy atom in front, in its canonical spelling.
+
+    Empty where the first atom can't bond, or is in no ring: there a chain would go on in a chain,
+    and the same molecule would come about in several ways.
+    """
+    rings = [one if parse(one).GetAtomWithIdx(0).IsInRing() else "" for one in smiles]
+    return canonical_many([one and f"*{one}" for one in rings])
 
 
 def prepared(table: Path, workers: int, place: Path) -> dict[str, float]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from molvae.chem.identity import hash_of
 from molvae.chem.molecules import parse
 from molvae.chem.standard import STEPS, Standard
 from molvae.chem.strings import AUTO, LADDER, PRESETS, Constraints, Encoded, encode_many
-from molvae.corpus.columns import Columns, Texts, blocks, mapped
+from molvae.corpus.columns import Column, Columns, Texts, blocks, mapped
 from molvae.corpus.reading import TableSource
 from molvae.corpus.splits import NO_SPLIT, SplitColumn
 from molvae.corpus.store import LIKE, NUMBERS, TEXTS, Reading, seal, spread
@@ -24,7 +26,8 @@ from molvae.parallel import CHUNK, GIVEN_UP, SMALL, streamed
 
 _GIVEN_UP = (Encoded("", "", GIVEN_UP), "")
 _BIT = {step: 1 << bit for bit, step in enumerate(STEPS)}
-_HASHES_AT_A_TIME = 1 << 20
+_HASHES_AT_A_TIME, _PLACES_AT_A_TIME = 1 << 19, 1 << 20
+_PAIRS = "<i8"
 
 
 @dataclass(frozen=True)
@@ -188,24 +191,44 @@ class _Writer:
 
 def merge(folder: Path, reading: Reading) -> None:
     """Find like molecules, and give the first the mean of its part's properties if asked for."""
-    found = find_like(folder / "hash", Texts(folder / "smiles"))
-    pairs = np.concatenate([np.empty((2, 0), dtype=np.int64), *found], axis=1)
-    places, firsts = pairs[:, np.argsort(pairs[0])]
-    with Columns(folder, LIKE, ()) as columns:
-        columns.append(like_place=places, like_first=firsts)
-    if reading.property_names and len(places) and reading.duplicates == "mean":
-        path, properties = folder / "values", len(reading.property_names)
-        given = mapped(folder / "given", NUMBERS["given"])
-        alike = given[places] == given[firsts]  # what is held out teaches nothing
-        places, firsts = places[alike], firsts[alike]
-        mapped_values = np.memmap(path, dtype=NUMBERS["values"], mode="r+")
-        values = mapped_values.reshape(-1, properties)
-        heads, group = np.unique(firsts, return_inverse=True)
-        sums, counts = np.nan_to_num(values[heads]), (~np.isnan(values[heads])).astype(np.int64)
-        np.add.at(sums, group, np.nan_to_num(values[places]))
-        np.add.at(counts, group, ~np.isnan(values[places]))
-        values[heads] = np.where(counts, sums / np.maximum(counts, 1), np.nan)
-        mapped_values.flush()
+    averages = reading.property_names and reading.duplicates == "mean"
+    with TemporaryDirectory(dir=folder) as scratch:
+        path = Path(scratch) / "pairs"
+        with closing(Column(path, _PAIRS)) as column:
+            for pairs in find_like(folder / "hash", Texts(folder / "smiles")):
+                column.append(pairs.T)
+                if averages and pairs.size:
+                    _average(folder, *pairs, properties=len(reading.property_names))
+        with Columns(folder, LIKE, ()) as columns:
+            for places, firsts in _in_order(path, len(Texts(folder / "smiles"))):
+                columns.append(like_place=places, like_first=firsts)
+
+
+def _in_order(path: Path, molecules: int) -> Iterator[np.ndarray]:
+    """The pairs in a file, by their places: arrays, (2, L), of some of the places at a time."""
+    for start in range(0, molecules, _PLACES_AT_A_TIME):
+        found = [np.empty((0, 2), dtype=_PAIRS)]
+        for block in blocks(path, _PAIRS, 2 * _PLACES_AT_A_TIME):
+            pairs = block.reshape(-1, 2)
+            mine = (pairs[:, 0] >= start) & (pairs[:, 0] < start + _PLACES_AT_A_TIME)
+            found.append(pairs[mine])
+        some = np.concatenate(found)
+        yield some[np.argsort(some[:, 0])].T
+
+
+def _average(folder: Path, places: np.ndarray, firsts: np.ndarray, *, properties: int) -> None:
+    """Give the first of like molecules the mean of their properties; all of them are here."""
+    given = mapped(folder / "given", NUMBERS["given"])
+    alike = given[places] == given[firsts]  # what is held out teaches nothing
+    places, firsts = places[alike], firsts[alike]
+    mapped_values = np.memmap(folder / "values", dtype=NUMBERS["values"], mode="r+")
+    values = mapped_values.reshape(-1, properties)
+    heads, group = np.unique(firsts, return_inverse=True)
+    sums, counts = np.nan_to_num(values[heads]), (~np.isnan(values[heads])).astype(np.int64)
+    np.add.at(sums, group, np.nan_to_num(values[places]))
+    np.add.at(counts, group, ~np.isnan(values[places]))
+    values[heads] = np.where(counts, sums / np.maximum(counts, 1), np.nan)
+    mapped_values.flush()
 
 
 def find_like(hashes: Path, smiles: Sequence[str]) -> Iterator[np.ndarray]:
