@@ -179,6 +179,26 @@ def test_like_molecules_are_found_in_parts_and_told_from_those_of_one_hash(
     assert dict(found.T.tolist()) == {k: v for k, v in expected.items() if k != v}
 
 
+def test_like_rows_are_merged_alike_in_parts_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "off")
+    generator = np.random.default_rng(1)
+    chains = generator.integers(1, 60, size=500)
+    table = pd.DataFrame({"smiles": ["C" * one for one in chains], "v": np.arange(500.0)})
+    whole = prepare(table, property_names=["v"]).corpus
+    monkeypatch.setattr(building, "_HASHES_AT_A_TIME", 50)
+    monkeypatch.setattr(building, "_PLACES_AT_A_TIME", 30)
+    parts = prepare(table, property_names=["v"]).corpus
+    assert 400 < len(whole.store.like_place) == 500 - len(set(chains))
+    for name in ("like_place", "like_first", "numbers"):
+        assert np.array_equal(
+            getattr(parts.store, name), getattr(whole.store, name), equal_nan=True
+        )
+    first = table.groupby("smiles", sort=False)["v"].mean()
+    assert parts.properties(parts.rows())[:, 0].tolist() == first.tolist()
+
+
 def test_every_count_adds_up_on_a_nasty_table(kept: Path) -> None:
     prepared = prepare(NASTY)
     account = prepared.account
