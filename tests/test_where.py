@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from molvae.codec import BLOCK
 from molvae.errors import SettingsError
 from molvae.guidance.conditions import Condition, Conditions, Likelihood, parsed, read
 from molvae.guidance.desirability import Range, Target
-from molvae.guidance.resampling import ROUNDS, langevin, narrowed, weighed
+from molvae.guidance.resampling import BLOCKS, langevin, narrowed, weighed
 from molvae.latent.outcomes import Fall
-from molvae.latent.sources import Density, density_of, normal
+from molvae.latent.sources import Density, density_of, normal, prior_of
 
 
 class Linear:
@@ -81,6 +82,7 @@ def test_the_name_of_a_column_may_be_odd() -> None:
         ("logp>inf", "a number, not inf"),
         ("logp=1+-0", "width is a number above 0"),
         ("logp=3..1", "The lower bound comes first"),
+        ("logp=3..3", r"Between 3 and 3 lies nothing. Say 3\+-WIDTH"),
         ("logpp>1", "no head for 'logpp'. Did you mean 'logp'. Train one with --property logpp"),
         ("qed>0.8", "no head for 'qed'. Known: logp. Train one with --property qed"),
         (["logp>1", "logp<3"], r"logp<3: logp has a condition already.* logp=LOW..HIGH"),
@@ -155,7 +157,7 @@ def test_steps_part_what_was_drawn_several_times() -> None:
     conditions = given("y=10+-0.1")
     density = density_of("normal", Linear())
     weighty = weighed(Linear(), conditions, normal(8), 0, 0)
-    assert len(weighty.latents) == 4 * BLOCK * ROUNDS
+    assert len(weighty.latents) == BLOCK * BLOCKS
     assert weighty.effective < 3
     alike = narrowed(Linear(), conditions, normal(8), None)(BLOCK, 0, 0)
     apart = narrowed(Linear(), conditions, normal(8), density)(BLOCK, 0, 0)
@@ -192,19 +194,28 @@ def test_what_no_latent_meets_is_told() -> None:
         weighed(Linear(), given("y>20"), normal(8), 0, 0)
 
 
-@pytest.mark.parametrize("settings", [{}, {"prior": "normal"}, {"prior": "echo"}])
-def test_molecules_follow_a_condition(model: molvae.MolVAE, settings: dict[str, str]) -> None:
+def test_an_echo_is_narrowed(model: molvae.MolVAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("molvae.guidance.resampling.BLOCKS", 1)
+    source = cache(prior_of("echo", model.codec))
+    conditions = read("logp>3", model.codec, model._head_errors())
+    latents = narrowed(model.codec, conditions, source, None)(BLOCK, 4, 0)
+    plain = source(BLOCK, 4, 0)
+    predicted, without = (model.codec.predict(one).mean() for one in (latents, plain))
+    assert predicted > without + 0.2
+    assert len(np.unique(latents, axis=0)) > 0.2 * BLOCK
+
+
+@pytest.mark.parametrize("prior", ["fitted", "normal"])
+def test_molecules_follow_a_condition(model: molvae.MolVAE, prior: str) -> None:
     low, high = (
-        model.generate(60, where=text, strict=False, seed=1, **settings)
-        for text in ("logp<1.5", "logp>3.5")
+        model.generate(100, where=text, strict=False, seed=1, prior=prior)
+        for text in ("logp<0.5", "logp>4.5")
     )
     (fall_low,), (fall_high,) = low.outcomes, high.outcomes
     assert fall_low.quantity == "logp"
     assert fall_low.plain.mean == fall_high.plain.mean
-    apart = 0.25 * fall_low.plain.deviation
-    assert fall_low.given.mean < fall_low.plain.mean - apart
-    assert fall_high.given.mean > fall_high.plain.mean + apart
-    assert fall_high.given.inside > fall_high.plain.inside
+    assert fall_low.given.mean < fall_low.plain.mean < fall_high.given.mean
+    assert fall_high.given.mean - fall_low.given.mean > 0.3 * fall_low.plain.deviation
     assert fall_low.given.inside > fall_low.plain.inside
 
 

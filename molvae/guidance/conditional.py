@@ -16,7 +16,7 @@ from molvae.codec import BLOCK, Codec, Encodings
 from molvae.guidance.conditions import Condition, Conditions
 from molvae.guidance.quantities import of_property
 from molvae.guidance.quantity import Quantity
-from molvae.guidance.resampling import AT_ONCE, ROUNDS, narrowed
+from molvae.guidance.resampling import BLOCKS, narrowed
 from molvae.guidance.trust import caution
 from molvae.latent.generation import Generation, Wanted
 from molvae.latent.generation import generate as plainly
@@ -112,7 +112,7 @@ def _rarity(worth: float) -> str:
     if worth >= BLOCK:
         return ""
     return (
-        f"Few latents meet the conditions: {AT_ONCE * ROUNDS * BLOCK:,} are worth {worth:,.0f} "
+        f"Few latents meet the conditions: {BLOCKS * BLOCK:,} are worth {worth:,.0f} "
         f"for {BLOCK} strings. Wider ones give more different molecules."
     )
 

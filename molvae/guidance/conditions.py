@@ -203,8 +203,9 @@ def parsed(text: str) -> Condition:
 def _aim(text: str) -> Target | Range:
     """What stands behind an equals sign."""
     if ".." in text:
-        low, _, high = text.partition("..")
-        return Range((_number(low), _number(high)))
+        low, high = (_number(one) for one in text.split("..", 1))
+        require(low != high, f"Between {low:g} and {high:g} lies nothing. Say {low:g}+-WIDTH.")
+        return Range((low, high))
     value, sign, width = text.replace("±", "+-").partition("+-")
     require(bool(sign), f"Say how near, as in {text.strip() or 'VALUE'}+-WIDTH.")
     return Target(_number(value), _number(width))

@@ -19,8 +19,8 @@ from molvae.guidance.conditions import Conditions
 from molvae.latent.sources import Density, Latents
 from molvae.settings import require
 
-AT_ONCE, ROUNDS = 4, 16
-"""Blocks of the source that are drawn at once for each block given, and how often at most."""
+BLOCKS = 64
+"""Blocks of the source that are drawn for each block given, at most."""
 
 STEPS, STEP = 20, 0.2
 """Steps of Langevin dynamics, and the deviation of their noise at first, in latent units."""
@@ -69,7 +69,9 @@ class Weighed:
         """
         sums = np.cumsum(self.weights)
         shares = (np.arange(BLOCK) + random.random()) / BLOCK
-        return self.latents[np.searchsorted(sums, shares * sums[-1], side="right")]
+        places = np.searchsorted(sums, shares * sums[-1], side="right")
+        block: np.ndarray = self.latents[places]
+        return block
 
 
 def narrowed(
@@ -111,7 +113,7 @@ def narrowed(
 def weighed(
     codec: Codec, conditions: Conditions, source: Latents, seed: int, block: int
 ) -> Weighed:
-    """Draw of a source until the draws are worth a block, or `ROUNDS` times.
+    """Draw blocks of a source until the draws are worth one, `BLOCKS` at most.
 
     Args:
         codec: The model.
@@ -125,8 +127,8 @@ def weighed(
     """
     latents = np.empty((0, codec.latent_dim), dtype=np.float32)
     nats = np.empty(0)
-    for turn in range(ROUNDS):
-        more = source(AT_ONCE * BLOCK, seed, (block * ROUNDS + turn) * AT_ONCE)
+    for drawn in range(block * BLOCKS, (block + 1) * BLOCKS):
+        more = source(BLOCK, seed, drawn)
         more = more[np.isfinite(more).all(axis=1)]
         latents = np.concatenate([latents, more])
         nats = np.concatenate([nats, conditions.log_likelihood(codec, more)])
@@ -157,11 +159,13 @@ def langevin(target: Density, latents: np.ndarray, random: np.random.Generator) 
     step = STEP
     for _ in range(STEPS):
         noise = random.standard_normal(latents.shape, dtype=np.float32)
-        there = (latents + step**2 / 2 * slope + step * noise).astype(np.float32)
-        nats_there, slope_there = target.log_prob(there), target.slope(there)
-        back = (latents - there - step**2 / 2 * slope_there) / step
-        gain = nats_there - nats + 0.5 * (noise**2 - back**2).sum(axis=1)
-        taken = np.log(random.random(len(latents))) < gain  # never where there is no density
+        # A flow may have no finite slope where it never saw a latent; no step ends there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            there = (latents + step**2 / 2 * slope + step * noise).astype(np.float32)
+            nats_there, slope_there = target.log_prob(there), target.slope(there)
+            back = (latents - there - step**2 / 2 * slope_there) / step
+            gain = nats_there - nats + 0.5 * (noise**2 - back**2).sum(axis=1)
+        taken = np.log(random.random(len(latents))) < gain
         latents = np.where(taken[:, None], there, latents)
         slope = np.where(taken[:, None], slope_there, slope)
         nats = np.where(taken, nats_there, nats)
