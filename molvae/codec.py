@@ -128,7 +128,7 @@ class Codec(Protocol):
         """What the heads say, in the units of the properties: (N, D) to (N, P)."""
 
     def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
-        """Gradient of one head at latents, per latent unit: (N, D) to (N, D)."""
+        """Gradient of one head, in its units per latent unit: (N, D) to (N, D)."""
 
     def draw(
         self, count: int, seed: int, first_block: int = 0, *, temperature: float = 1.0
@@ -305,12 +305,12 @@ class NetworkCodec:
         return predicted
 
     def slope(self, latents: np.ndarray, name: str) -> np.ndarray:
-        """Gradient of a head in standard units by the latent: (N, D) to (N, D) float32."""
+        """Gradient of a head, in its units per latent unit: (N, D) to (N, D) float32."""
         place = self.property_names.index(name)
         latent = torch.from_numpy(latents).to(self._network.device).requires_grad_()
         value = self._network.predict(latent)[:, place].sum()
         (gradient,) = torch.autograd.grad(value, latent)
-        slope: np.ndarray = gradient.cpu().numpy()
+        slope: np.ndarray = gradient.cpu().numpy() * np.float32(self._scale[place])
         return slope
 
     def draw(

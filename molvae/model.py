@@ -22,8 +22,10 @@ from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
 from molvae.errors import SettingsError, TableError
+from molvae.guidance import conditional, conditions
 from molvae.guidance.notation import Written, read
 from molvae.guidance.search import Search, optimize
+from molvae.guidance.trust import error_of
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
@@ -147,6 +149,7 @@ class MolVAE:
         self,
         count: int,
         *,
+        where: str | Iterable[str] = (),
         prior: str | None = None,
         like: Source | None = None,
         prior_temperature: float = 1.0,
@@ -165,7 +168,11 @@ class MolVAE:
         """Draw molecules; see `molvae.latent.generation.generate`.
 
         They come from a prior, or from around the molecules of ``like``, a file, a table or SMILES.
+        ``where`` are conditions on properties that the model has heads for, such as
+        ``["logp=2.5+-0.3", "qed>0.8"]``; see `molvae.guidance.conditional.generate`.
         """
+        wheres = _texts(where)
+        asked = conditions.read(wheres, self.codec, self._head_errors()) if wheres else None
         names: list[str] = []
         if reference is not None:
             table = as_table(reference, workers=self.workers)
@@ -176,7 +183,10 @@ class MolVAE:
                 raise TableError("The reference holds no molecule that RDKit can read.")
         wanted = Wanted(valid, strict, unique, novel, tuple(_texts(filters)))
         usable, notes = (None, ()) if like is None else self._usable(like)
-        found = generate(
+        drawn = generate
+        if asked is not None:
+            drawn = partial(conditional.generate, conditions=asked, head_r2=self._head_r2())
+        found = drawn(
             self.codec,
             count,
             self.checkpoint.known,
@@ -191,7 +201,7 @@ class MolVAE:
             batch_size=batch_size,
             on_taken=on_taken,
         )
-        return replace(found, notes=notes)
+        return replace(found, notes=(*notes, *found.notes))
 
     def interpolate(
         self,
@@ -592,8 +602,16 @@ class MolVAE:
 
     def _head_r2(self) -> dict[str, float | None]:
         """R2 of the heads on held-out molecules, of those that were measured."""
-        heads = (self.record.get("report") or {}).get("heads", [])
-        return {head["name"]: head["r2"] for head in heads}
+        return {head["name"]: head["r2"] for head in self._heads()}
+
+    def _head_errors(self) -> dict[str, float]:
+        """Standard deviations of what the heads say of held-out molecules, where measured."""
+        return {head["name"]: error_of(head["mae"]) for head in self._heads()}
+
+    def _heads(self) -> list[dict[str, Any]]:
+        """How the heads that were measured do on held-out molecules."""
+        heads: list[dict[str, Any]] = (self.record.get("report") or {}).get("heads", [])
+        return heads
 
 
 def _texts(given: str | Iterable[str]) -> list[str]:

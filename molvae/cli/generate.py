@@ -16,6 +16,13 @@ from molvae.cli.output import check_image, check_table, write_table
     "-n", "--count", type=click.IntRange(1), default=1000, show_default=True, help="Molecules."
 )
 @click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="On a property that the model has a head for: NAME=VALUE+-WIDTH, NAME=LOW..HIGH, "
+    "NAME>VALUE or NAME<VALUE (in quotes); may be repeated.",
+)
+@click.option(
     "--temperature",
     type=click.FloatRange(0),
     default=1.0,
@@ -41,7 +48,7 @@ from molvae.cli.output import check_image, check_table, write_table
     "--noise",
     type=click.FloatRange(0, 1),
     help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
-    "[default: 0.8; 0 for the echo and for a model that wasn't trained with any]",
+    "[default: 0.8; 0 with --where, for the echo and for a model that wasn't trained with any]",
 )
 @click.option(
     "--like",
@@ -73,6 +80,7 @@ from molvae.cli.output import check_image, check_table, write_table
 def generate(
     model_path: str,
     count: int,
+    where: tuple[str, ...],
     temperature: float,
     prior: str | None,
     prior_temperature: float,
@@ -96,9 +104,14 @@ def generate(
     What is invalid, known from training, drawn before, or not strict (SELFIES had to repair
     the string) is drawn again; the shares are told. The same seed gives the same file.
 
+    Latents that meet a condition of --where by the model's heads are drawn in place of any. The
+    molecules aren't chosen again: what share of them meets it is told, beside that without
+    conditions.
+
     \b
     Example:
       molvae generate -m runs/mine -n 1000 --seed 7 --filter moses -o molecules.csv
+      molvae generate -m runs/mine -n 100 --where "logp=2.5+-0.3" --where "qed>0.8"
       molvae generate -m runs/mine -n 100 --like actives.csv --noise 0.6 -o ideas.csv
     """
     if raw and filters:
@@ -114,6 +127,7 @@ def generate(
     with display.bar(count, "molecules", "generate") as bar:
         found = model.generate(
             count,
+            where=where,
             prior=prior,
             like=like,
             prior_temperature=prior_temperature,

@@ -119,7 +119,7 @@ class Range:
     """1 between two bounds, the bounds included; outside a Gaussian of the distance, or 0.
 
     Attributes:
-        bounds: The bounds.
+        bounds: The bounds; infinity for none.
         width: Standard deviation of the Gaussian; None for 0 outside.
 
     >>> Range((300.0, 400.0)).of(np.array([299.9, 300.0, 450.0])).tolist()
@@ -132,7 +132,8 @@ class Range:
     width: float | None = None
 
     def __post_init__(self) -> None:
-        _check_order(self.bounds)
+        if all(map(math.isfinite, self.bounds)):
+            _check_order(self.bounds)
         _check_width(self.width)
 
     has_scale = True

@@ -13,6 +13,7 @@ from molvae.chem.properties import PROPERTIES, compute, known_property
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.quantity import Measured, OfTheMolecule, Span
+from molvae.settings import require
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,9 @@ class Predicted:
 
     def fitted(self, codec: Codec) -> Predicted:
         """The same, unless the model has no such head."""
-        if self.head in codec.property_names:
+        if self.head in (*PROPERTIES, *codec.property_names):
+            check_head(self.head, codec, f"take property={self.head}, which RDKit computes")
             return self
-        if self.head in PROPERTIES:
-            have = ", ".join(codec.property_names) or "none"
-            raise SettingsError(
-                f"The model has no head for {self.head!r} (heads: {have}). Train one with "
-                f"--property {self.head}, or take property={self.head}, which RDKit computes."
-            )
         known = [*PROPERTIES, *codec.property_names]
         hint = if_compound(self.head) or nearest(self.head, known)
         raise SettingsError(f"No property {self.head!r}.{hint}")
@@ -76,6 +72,27 @@ class Predicted:
         encodings = codec.encode(smiles)
         values = codec.predict(encodings.mean)[:, codec.property_names.index(self.head)]
         return Measured(values, encodings.reasons)
+
+
+def of_property(name: str) -> Descriptor | Predicted:
+    """What RDKit computes of that name, or else a head predicts."""
+    return Descriptor(name) if name in PROPERTIES else Predicted(name)
+
+
+def check_head(name: str, codec: Codec, otherwise: str = "") -> None:
+    """Refuse what the model has no head for.
+
+    Args:
+        name: The property of the head.
+        codec: The model.
+        otherwise: What else can be done.
+
+    Raises:
+        SettingsError: Naming the nearest, and how to train one.
+    """
+    hint = nearest(name, codec.property_names)
+    remedy = f"Train one with --property {name}" + (f", or {otherwise}" if otherwise else "")
+    require(name in codec.property_names, f"The model has no head for {name!r}.{hint} {remedy}.")
 
 
 @dataclass(frozen=True)

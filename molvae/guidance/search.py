@@ -17,7 +17,7 @@ from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.objective import Objective
-from molvae.guidance.quantities import Descriptor, Predicted
+from molvae.guidance.quantities import Descriptor, Predicted, check_head
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.guidance.trust import caution
 from molvae.latent.generation import draw
@@ -154,12 +154,7 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
             "A gradient goes along one head: the objective has one goal then, a property, beside "
             "any constraints. Or use --method cma."
         )
-    if head not in codec.property_names:
-        have = ", ".join(codec.property_names) or "none"
-        raise SettingsError(
-            f"The model has no head for {head!r} (heads: {have}). "
-            f"Train one with --property {head}, or use --method cma."
-        )
+    check_head(head, codec, "use --method cma")
     return method
 
 

@@ -125,9 +125,8 @@ class GradientAscent:
     def _stepped(self, latents: np.ndarray) -> np.ndarray:
         slope = self._codec.slope(latents, self._head) * self._ways(latents)
         length = np.linalg.norm(slope, axis=1, keepdims=True)
-        stepped: np.ndarray = (1 - self.DRAW_BACK) * latents + self.STEP * slope / np.maximum(
-            length, 1e-12
-        )
+        direction = np.divide(slope, length, out=np.zeros_like(slope), where=length > 0)
+        stepped: np.ndarray = (1 - self.DRAW_BACK) * latents + self.STEP * direction
         return stepped
 
     def _ways(self, latents: np.ndarray) -> np.ndarray:

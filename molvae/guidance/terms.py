@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molvae.chem.properties import PROPERTIES
 from molvae.errors import nearest
 from molvae.guidance import loading
 from molvae.guidance.aims import AIMS
 from molvae.guidance.objective import THRESHOLD, Term
 from molvae.guidance.quantities import (
-    Descriptor,
     Filters,
     Predicted,
     Similarity,
     Substructure,
+    of_property,
 )
 from molvae.guidance.quantity import Quantity
 from molvae.settings import number, require
@@ -58,7 +57,7 @@ class Kind:
 
 
 def _property(name: str, folder: Path) -> Quantity:
-    return Descriptor(name) if name in PROPERTIES else Predicted(name)
+    return of_property(name)
 
 
 def _similarity(smiles: str, folder: Path, fingerprint: str = "morgan2") -> Quantity:

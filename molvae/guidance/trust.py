@@ -1,7 +1,8 @@
-"""Which heads may guide a search."""
+"""How far heads may be trusted, and which may guide a search."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 WEAK_R2 = 0.3
@@ -19,6 +20,15 @@ def is_weak(r2: float | None) -> bool:
     (True, False, False)
     """
     return r2 is not None and r2 < WEAK_R2
+
+
+def error_of(mae: float) -> float:
+    """The standard deviation of a Gaussian error, by its mean absolute size, in the same units.
+
+    >>> round(error_of(0.3), 3)
+    0.376
+    """
+    return mae * math.sqrt(math.pi / 2)
 
 
 def caution(name: str, measured: Mapping[str, float | None]) -> str:

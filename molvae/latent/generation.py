@@ -17,7 +17,17 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec, Encodings
-from molvae.latent.sources import ECHO, FITTED, Latents, around, prior_of, usual_noise
+from molvae.latent.outcomes import Outcome
+from molvae.latent.sources import (
+    ECHO,
+    FITTED,
+    Density,
+    Latents,
+    around,
+    density_of,
+    prior_of,
+    usual_noise,
+)
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import nearest
 
@@ -124,12 +134,14 @@ class Generation:
         latents: Where each row was decoded from, (N, D) float32.
         tally: What became of the strings drawn.
         notes: What to know of them.
+        outcomes: What came of each condition that was given.
     """
 
     table: pd.DataFrame
     latents: np.ndarray
     tally: Tally = field(default_factory=Tally)
     notes: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def draw(
@@ -171,6 +183,7 @@ def generate(
     seed: int = 0,
     reference: Sequence[str] = (),
     batch_size: int = BATCH,
+    narrow: Callable[[Latents, Density | None], Latents] = lambda source, density: source,
     on_taken: Callable[[], object] = lambda: None,
 ) -> Generation:
     """Draw molecules, from the prior or around others, until enough are taken.
@@ -194,6 +207,8 @@ def generate(
         seed: Of everything drawn.
         reference: Canonical SMILES that aren't novel either; the nearest is named.
         batch_size: Strings drawn at a time, at most; it doesn't change the result.
+        narrow: From a source of latents, and its density where that is known, to the one of which
+            they are drawn.
         on_taken: Called for each molecule taken.
 
     Raises:
@@ -209,8 +224,9 @@ def generate(
     noise = usual_noise(codec, prior) if noise is None else checks.level(noise)
     if like is None:
         source = prior_of(prior, codec, prior_temperature)
+        source = narrow(source, density_of(prior, codec, prior_temperature))
     else:
-        source = around(like.mean, like.deviation, prior_temperature)
+        source = narrow(around(like.mean, like.deviation, prior_temperature), None)
     checks.require(
         prior == ECHO or max(temperature, noise, prior_temperature) > 0,
         "Without any temperature and noise all molecules are the same. Raise one of them.",

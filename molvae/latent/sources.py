@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -48,6 +49,35 @@ def prior_of(name: str, codec: Codec, temperature: float = 1.0) -> Latents:
     if name == NORMAL:
         return normal(codec.latent_dim, temperature)
     return partial(codec.draw, temperature=temperature)
+
+
+@dataclass(frozen=True)
+class Density:
+    """What latents of a source are distributed by.
+
+    Attributes:
+        log_prob: Log p(z) in nats, up to a constant: (N, D) to (N,).
+        slope: Its gradient, per latent unit: (N, D) to (N, D).
+    """
+
+    log_prob: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+
+
+def density_of(name: str, codec: Codec, temperature: float = 1.0) -> Density | None:
+    """The density of a source by the name of its prior; None where it isn't known.
+
+    That is so of an echo, and of a fitted prior whose draws are made at another temperature than 1.
+    """
+    if name == FITTED and temperature == 1:
+        return Density(codec.log_density, codec.density_slope)
+    if name == NORMAL and temperature > 0:
+        precision = np.float32(1 / temperature**2)
+        return Density(
+            lambda latents: -0.5 * precision * (latents**2).sum(axis=1),
+            lambda latents: -precision * latents,
+        )
+    return None
 
 
 def usual_noise(codec: Codec, prior: str = FITTED) -> float:
