@@ -21,9 +21,13 @@ from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
-from molvae.errors import SettingsError, TableError
-from molvae.guidance.notation import Written, read
+from molvae.errors import CheckpointError, SettingsError, TableError
+from molvae.guidance.folder import Call, SearchFolder
+from molvae.guidance.notation import Written, read, written
+from molvae.guidance.objective import Objective
+from molvae.guidance.record import Record
 from molvae.guidance.search import Search, optimize
+from molvae.guidance.standing import Standing
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
@@ -74,7 +78,9 @@ def load(path: str | Path, *, device: str = "auto", workers: int | None = None) 
     Raises:
         CheckpointError: When there is no model, or it is damaged.
     """
-    return MolVAE(checkpoints.load(path, choose_device(device)), workers=workers)
+    checkpoint = checkpoints.load(path, choose_device(device))
+    place = Path(path).absolute() if Path(path).exists() else path
+    return MolVAE(checkpoint, workers=workers, path=str(place))
 
 
 class MolVAE:
@@ -87,10 +93,13 @@ class MolVAE:
     Args:
         checkpoint: All that the model is.
         workers: Processes for chemistry; by default one a core.
+        path: Where it was loaded from, if it was.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, workers: int | None = None) -> None:
-        self.checkpoint, self.workers = checkpoint, workers
+    def __init__(
+        self, checkpoint: Checkpoint, *, workers: int | None = None, path: str = ""
+    ) -> None:
+        self.checkpoint, self.workers, self.path = checkpoint, workers, path
         self.codec = NetworkCodec(checkpoint, workers=workers)
 
     @property
@@ -292,23 +301,81 @@ class MolVAE:
         filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
-        on_round: Callable[[int, float], None] = lambda evaluations, best: None,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        on_round: Callable[[Standing], None] = lambda standing: None,
     ) -> Search:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
+
+        With ``run``, a folder, each molecule is written there as soon as it is evaluated, and
+        `resume_search` goes on after any end; at the end it gets the results (see
+        `molvae.guidance.results`). ``overwrite`` replaces a search that is in it. Functions must
+        lie in files then, so that they can be found again.
+
+        Raises:
+            OutputError: When the folder holds a search, or another run writes in it.
         """
+        call = Call(budget, method, _texts(start), _texts(filters), strict, seed)
+        if run is None:
+            return self._searched(read(objective), call, None, on_round)
+        folder = SearchFolder(run)
+        folder.check(overwrite=overwrite)
+        wanted = read(objective)
+        written(wanted)  # refused before there is a folder
+        with folder.owned():
+            folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
+            found = self._searched(wanted, call, folder.record(wanted), on_round)
+            folder.end(found)
+        return found
+
+    def resume_search(
+        self,
+        run: str | Path,
+        *,
+        on_round: Callable[[Standing], None] = lambda standing: None,
+    ) -> Search:
+        """Go on with a search that was interrupted or killed, to the table it would have come to.
+
+        It goes its way from the beginning; what was evaluated is read from its record, so that
+        nothing is evaluated twice. What it costs again is decoding.
+
+        Args:
+            run: The folder.
+            on_round: As for `optimize`.
+
+        Raises:
+            CheckpointError: When there is no search that hasn't ended, or its objective or the
+                model has changed since it began.
+            OutputError: When another run writes in the folder.
+        """
+        folder = SearchFolder(run)
+        plan = folder.plan()
+        if plan.fingerprint != checkpoints.fingerprint(self.checkpoint):
+            named = f" It was {plan.model}." if plan.model else ""
+            raise CheckpointError(f"The search in {run} was begun with another model.{named}")
+        objective, changed = folder.objective(plan)
+        with folder.owned():
+            found = self._searched(objective, plan.call, folder.record(objective), on_round)
+            found = replace(found, notes=(*changed, *found.notes))
+            folder.end(found)
+        return found
+
+    def _searched(
+        self,
+        objective: Objective,
+        call: Call,
+        record: Record | None,
+        on_round: Callable[[Standing], None],
+    ) -> Search:
         return optimize(
             self.codec,
-            read(objective),
+            objective,
             self.checkpoint.known,
-            budget=budget,
-            method=method,
-            start=_texts(start),
-            filters=_texts(filters),
-            strict=strict,
-            seed=seed,
+            **asdict(call),
             head_r2=self._head_r2(),
+            record=record,
             on_round=on_round,
         )
 
