@@ -28,6 +28,9 @@ from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
 from molvae.guidance.search import Search, optimize
 from molvae.guidance.standing import Standing
+from molvae.guidance.suggestion import BUDGET as CANDIDATES
+from molvae.guidance.suggestion import COUNT as PROPOSALS
+from molvae.guidance.suggestion import MAX_SIMILARITY, Suggestion, suggest
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
@@ -361,6 +364,43 @@ class MolVAE:
             found = replace(found, notes=(*changed, *found.notes))
             folder.end(found)
         return found
+
+    def suggest(
+        self,
+        source: Source,
+        objective: Written,
+        *,
+        count: int = PROPOSALS,
+        column: str | None = None,
+        flat: bool = False,
+        filters: str | Iterable[str] = ("moses",),
+        novel: bool = True,
+        max_similarity: float = MAX_SIMILARITY,
+        budget: int = CANDIDATES,
+        seed: int = 0,
+        on_round: Callable[[int], object] = lambda candidates: None,
+    ) -> Suggestion:
+        """Propose the next molecules to make, by what was measured of others.
+
+        ``source`` is a file or a table of molecules with their values, ``objective`` names its
+        columns, as in ``["pic50:max", "logp:range=1..3,constraint"]``, and ``column`` is that of
+        the SMILES; see `molvae.guidance.suggestion.suggest` for the rest.
+        """
+        return suggest(
+            self.codec,
+            read(objective),
+            as_table(source, workers=self.workers),
+            self.checkpoint.known,
+            count=count,
+            smiles=column,
+            flat=flat,
+            filters=_texts(filters),
+            novel=novel,
+            max_similarity=max_similarity,
+            budget=budget,
+            seed=seed,
+            on_round=on_round,
+        )
 
     def _searched(
         self,

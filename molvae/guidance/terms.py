@@ -13,6 +13,7 @@ from molvae.guidance import loading
 from molvae.guidance.aims import AIMS
 from molvae.guidance.objective import THRESHOLD, Term
 from molvae.guidance.quantities import (
+    Column,
     Descriptor,
     Filters,
     Predicted,
@@ -78,6 +79,9 @@ KINDS: dict[str, Kind] = {
     "smarts": Kind(lambda smarts, folder: Substructure(smarts), "SMARTS", "count of matches"),
     "filters": Kind(lambda names, folder: Filters(names), "NAME,NAME",
                     "1 for what passes all of them, else 0", aim="max", read=_names),
+    "measured": Kind(lambda column, folder: Column(column), "COLUMN",
+                     "measured values, for suggest; a bare NAME of a column that is no property "
+                     "of RDKit's is short for it"),
     FUNCTION: Kind(loading.own, "FILE.py:FUNCTION",
                    "your function: a list of SMILES to a number for each"),
 }  # fmt: skip
