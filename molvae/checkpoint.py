@@ -6,6 +6,8 @@ What `Checkpoint` describes, sealed by `molvae.sealed`: nothing in it is ever ex
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -179,6 +181,27 @@ def save(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
         "record": dict(checkpoint.record),
     }
     sealed.write(path, _MODEL, content, arrays)
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """64 hexadecimal digits for all that decides what a model reads and writes.
+
+    Two models have the same only when each has the weights, the prior, the symbols, the
+    constraints, the standard and the heads of the other.
+    """
+    told = [
+        checkpoint.vocabulary.symbols,
+        sorted(checkpoint.constraints.items()),
+        dataclasses.asdict(checkpoint.standard),
+        [dataclasses.asdict(scale) for scale in checkpoint.properties],
+        checkpoint.prior.name,
+    ]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for arrays in (_arrays(_NETWORK, checkpoint.network), _arrays(_PRIOR, checkpoint.prior)):
+        for name, array in arrays.items():
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def file_of(path: str | Path) -> Path:

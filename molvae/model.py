@@ -21,10 +21,17 @@ from molvae.codec import BLOCK, Encodings, NetworkCodec
 from molvae.corpus.latents import LatentSource, open_latents
 from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
-from molvae.errors import SettingsError, TableError
+from molvae.errors import CheckpointError, SettingsError, TableError
 from molvae.guidance import conditional, conditions
-from molvae.guidance.notation import Written, read
+from molvae.guidance.folder import Call, SearchFolder
+from molvae.guidance.notation import Written, read, written
+from molvae.guidance.objective import Objective
+from molvae.guidance.record import Record
 from molvae.guidance.search import Search, optimize
+from molvae.guidance.standing import Standing
+from molvae.guidance.suggestion import BUDGET as CANDIDATES
+from molvae.guidance.suggestion import COUNT as PROPOSALS
+from molvae.guidance.suggestion import MAX_SIMILARITY, Suggestion, suggest
 from molvae.guidance.trust import error_of
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
@@ -76,7 +83,9 @@ def load(path: str | Path, *, device: str = "auto", workers: int | None = None) 
     Raises:
         CheckpointError: When there is no model, or it is damaged.
     """
-    return MolVAE(checkpoints.load(path, choose_device(device)), workers=workers)
+    checkpoint = checkpoints.load(path, choose_device(device))
+    place = Path(path).absolute() if Path(path).exists() else path
+    return MolVAE(checkpoint, workers=workers, path=str(place))
 
 
 class MolVAE:
@@ -89,10 +98,13 @@ class MolVAE:
     Args:
         checkpoint: All that the model is.
         workers: Processes for chemistry; by default one a core.
+        path: Where it was loaded from, if it was.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, workers: int | None = None) -> None:
-        self.checkpoint, self.workers = checkpoint, workers
+    def __init__(
+        self, checkpoint: Checkpoint, *, workers: int | None = None, path: str = ""
+    ) -> None:
+        self.checkpoint, self.workers, self.path = checkpoint, workers, path
         self.codec = NetworkCodec(checkpoint, workers=workers)
 
     @property
@@ -302,23 +314,118 @@ class MolVAE:
         filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
-        on_round: Callable[[int, float], None] = lambda evaluations, best: None,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        on_round: Callable[[Standing], None] = lambda standing: None,
     ) -> Search:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
+
+        With ``run``, a folder, each molecule is written there as soon as it is evaluated, and
+        `resume_search` goes on after any end; at the end it gets the results (see
+        `molvae.guidance.results`). ``overwrite`` replaces a search that is in it. Functions must
+        lie in files then, so that they can be found again.
+
+        Raises:
+            OutputError: When the folder holds a search, or another run writes in it.
         """
-        return optimize(
+        call = Call(budget, method, _texts(start), _texts(filters), strict, seed)
+        if run is None:
+            return self._searched(read(objective), call, None, on_round)
+        folder = SearchFolder(run)
+        folder.check(overwrite=overwrite)
+        wanted = read(objective)
+        written(wanted)  # refused before there is a folder
+        with folder.owned():
+            folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
+            found = self._searched(wanted, call, folder.record(wanted), on_round)
+            folder.end(found)
+        return found
+
+    def resume_search(
+        self,
+        run: str | Path,
+        *,
+        on_round: Callable[[Standing], None] = lambda standing: None,
+    ) -> Search:
+        """Go on with a search that was interrupted or killed, to the table it would have come to.
+
+        It goes its way from the beginning; what was evaluated is read from its record, so that
+        nothing is evaluated twice. What it costs again is decoding.
+
+        Args:
+            run: The folder.
+            on_round: As for `optimize`.
+
+        Raises:
+            CheckpointError: When there is no search that hasn't ended, or its objective or the
+                model has changed since it began.
+            OutputError: When another run writes in the folder.
+        """
+        folder = SearchFolder(run)
+        plan = folder.plan()
+        if plan.fingerprint != checkpoints.fingerprint(self.checkpoint):
+            named = f" It was {plan.model}." if plan.model else ""
+            raise CheckpointError(f"The search in {run} was begun with another model.{named}")
+        objective, changed = folder.objective(plan)
+        with folder.owned():
+            found = self._searched(objective, plan.call, folder.record(objective), on_round)
+            found = replace(found, notes=(*changed, *found.notes))
+            folder.end(found)
+        return found
+
+    def suggest(
+        self,
+        source: Source,
+        objective: Written,
+        *,
+        count: int = PROPOSALS,
+        column: str | None = None,
+        flat: bool = False,
+        filters: str | Iterable[str] = ("moses",),
+        novel: bool = True,
+        max_similarity: float = MAX_SIMILARITY,
+        budget: int = CANDIDATES,
+        seed: int = 0,
+        on_round: Callable[[int], object] = lambda candidates: None,
+    ) -> Suggestion:
+        """Propose the next molecules to make, by what was measured of others.
+
+        ``source`` is a file or a table of molecules with their values, ``objective`` names its
+        columns, as in ``["pic50:max", "logp:range=1..3,constraint"]``, and ``column`` is that of
+        the SMILES; see `molvae.guidance.suggestion.suggest` for the rest.
+        """
+        return suggest(
             self.codec,
             read(objective),
+            as_table(source, workers=self.workers),
             self.checkpoint.known,
-            budget=budget,
-            method=method,
-            start=_texts(start),
+            count=count,
+            smiles=column,
+            flat=flat,
             filters=_texts(filters),
-            strict=strict,
+            novel=novel,
+            max_similarity=max_similarity,
+            budget=budget,
             seed=seed,
+            on_round=on_round,
+        )
+
+    def _searched(
+        self,
+        objective: Objective,
+        call: Call,
+        record: Record | None,
+        on_round: Callable[[Standing], None],
+    ) -> Search:
+        return optimize(
+            self.codec,
+            objective,
+            self.checkpoint.known,
+            **asdict(call),
             head_r2=self._head_r2(),
+            record=record,
             on_round=on_round,
         )
 

@@ -18,6 +18,7 @@ from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.notation import read
 from molvae.guidance.objective import Objective, Term
 from molvae.guidance.own import Own
+from molvae.guidance.standing import Standing
 
 
 @pytest.mark.parametrize("method", ["cma", "gradient"])
@@ -88,9 +89,9 @@ def test_an_interrupted_search_gives_what_it_has(
 
     told: list[int] = []
 
-    def interrupt_later(evaluations: int, best: float) -> None:
-        told.append(evaluations)
-        if evaluations > 24:
+    def interrupt_later(standing: Standing) -> None:
+        told.append(standing.evaluations)
+        if standing.evaluations > 24:
             interrupt()
 
     found = model.optimize("qed:max", budget=150, on_round=interrupt_later)

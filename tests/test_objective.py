@@ -26,6 +26,7 @@ from molvae.guidance.objective import Judgement, Objective, Term
 from molvae.guidance.own import Own
 from molvae.guidance.quantities import Descriptor, Filters, Predicted, Similarity, Substructure
 from molvae.guidance.shorthand import parsed
+from molvae.guidance.standing import Standing
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -332,11 +333,11 @@ def test_what_was_found_before_an_interruption_is_kept() -> None:
         None,  # type: ignore[arg-type]
         Objective((Term(Own(length), Ramp()),)),
         100,
-        on_part=lambda *progress: told.append(progress),
+        on_part=told.append,
     )
     with pytest.raises(KeyboardInterrupt):
         account.score(CHAINS)
-    assert told == [(24, 24.0)]
+    assert told == [Standing(24, best=24.0, top10=19.5, scaffolds=0)]
     assert list(account.found) == [one.smiles for one in CHAINS[:24]]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import molvae
@@ -76,6 +77,8 @@ def workplace(tmp_path: Path, csv_file: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "moses_sample.csv.gz").write_bytes(csv_file.read_bytes())
     (tmp_path / "data.csv").write_bytes(csv_file.read_bytes())
+    made = pd.read_csv(csv_file).head(40).rename(columns={"logp": "pic50"})
+    made.to_csv(tmp_path / "measured.csv", index=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -21,6 +21,7 @@ from molvae.cli.optimize import optimize
 from molvae.cli.reconstruct import reconstruct
 from molvae.cli.reference import reference
 from molvae.cli.score import score
+from molvae.cli.suggest import suggest
 from molvae.cli.train import train
 from molvae.errors import MolVAEError, UserError
 
@@ -63,6 +64,7 @@ def main() -> None:
       molvae combine -m runs/mine --plus "SMILES_A" --minus "SMILES_B" --plus "SMILES_C"
       molvae neighbors -m runs/mine "SMILES" --similarity 0.5:0.7 -o near.csv
       molvae optimize -m runs/mine --objective qed:max --budget 1000 -o best.csv
+      molvae suggest -m runs/mine measured.csv --objective pic50:max -n 24 -o next.csv
       molvae evaluate molecules.csv --reference test.csv --train data.csv
 
     Results go to the file named with -o, or to standard output; everything else goes to
@@ -79,6 +81,7 @@ for verb in (
     combine,
     neighbors,
     optimize,
+    suggest,
     encode,
     decode,
     reconstruct,

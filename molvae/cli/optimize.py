@@ -5,17 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from molvae.cli import options
 from molvae.cli.output import check_image, check_table, write_table
 
 
 @click.command(short_help="Molecules that do well on an objective, within a budget.")
-@options.model
+@click.option(
+    "-m",
+    "--model",
+    "model_path",
+    metavar="PATH",
+    help="Run folder or model file.  [default with --resume: the model it was begun with]",
+)
 @click.option(
     "--objective",
     multiple=True,
-    required=True,
     metavar="FILE.toml|TERM",
     help="What to reach: a TOML file, or terms such as qed:max; terms may be repeated.",
 )
@@ -42,11 +48,14 @@ from molvae.cli.output import check_image, check_table, write_table
 @options.filters
 @options.keep_repaired
 @options.seed
+@click.option("--run", metavar="FOLDER", help="Keep all in this folder, so that it can go on.")
+@click.option("--resume", "resumed", metavar="FOLDER", help="Go on with an interrupted search.")
+@click.option("--overwrite", is_flag=True, help="Replace the search in the folder.")
 @options.output
 @options.image
 @options.device
 def optimize(
-    model_path: str,
+    model_path: str | None,
     objective: tuple[str, ...],
     budget: int,
     method: str,
@@ -54,6 +63,9 @@ def optimize(
     filters: tuple[str, ...],
     keep_repaired: bool,
     seed: int,
+    run: str | None,
+    resumed: str | None,
+    overwrite: bool,
     output: str,
     image: str | None,
     device: str,
@@ -76,43 +88,83 @@ def optimize(
     what a head predicts stands in a column `predicted_`. What the filters (moses, unless others
     are named) object to stands in the column `objection`.
 
+    With --run, each molecule is written to a folder as soon as it is evaluated. After a kill or
+    Ctrl-C, --resume goes on to the same table, and evaluates nothing twice. At the end the folder
+    holds the table (molecules.csv), its best 100 (best.csv, best.svg), the curve (curve.csv,
+    curve.png) and a summary with the diversity of the best (summary.json).
+
     \b
     Example:
       molvae optimize -m runs/mine --objective qed:max --objective logp:target=2.5,width=0.5
+      molvae optimize -m runs/mine --objective python=dock.py:affinity:min --run runs/dock
+      molvae optimize --resume runs/dock
     """
+    if resumed is None and not (model_path and objective):
+        raise click.UsageError("Name -m PATH and --objective, or --resume FOLDER alone.")
+    asked = click.get_current_context().get_parameter_source
+    given = {
+        name
+        for name in click.get_current_context().params
+        if asked(name) is ParameterSource.COMMANDLINE
+    }
+    if resumed is not None and (fixed := given - _WITH_RESUME):
+        names = ", ".join(sorted(f"--{one.replace('_', '-')}" for one in fixed))
+        raise click.UsageError(f"{names} can't change within a search.")
     check_table(output)
     check_image(image)
     from molvae import display
-    from molvae.chem.drawing import draw_grid
+    from molvae.guidance.folder import SearchFolder
+    from molvae.guidance.results import Diversity, best_of, draw_best
+    from molvae.guidance.standing import Standing
     from molvae.model import load
 
-    model = load(model_path, device=device)
+    if resumed is not None:
+        plan = SearchFolder(resumed).plan()
+        model_path, budget = model_path or plan.model, plan.call.budget
+    model = load(model_path or "", device=device)
     with display.bar(budget, "evaluations", "optimize") as bar:
 
-        def show(evaluations: int, best: float) -> None:
-            bar.set_postfix_str(f"best {best:.4g}", refresh=False)
-            bar.update(evaluations - bar.n)
+        def show(standing: Standing) -> None:
+            bar.set_postfix_str(
+                f"best {standing.best:.4g}, top 10 {standing.top10:.4g}, "
+                f"{standing.scaffolds:,} scaffolds",
+                refresh=False,
+            )
+            bar.update(standing.evaluations - bar.n)
 
-        found = model.optimize(
-            objective,
-            budget=budget,
-            method=method,
-            start=start,
-            filters=filters or ("moses",),
-            strict=not keep_repaired,
-            seed=seed,
-            on_round=show,
-        )
-    write_table(found.table, output)
+        if resumed is not None:
+            found = model.resume_search(resumed, on_round=show)
+        else:
+            found = model.optimize(
+                objective,
+                budget=budget,
+                method=method,
+                start=start,
+                filters=filters or ("moses",),
+                strict=not keep_repaired,
+                seed=seed,
+                run=run,
+                overwrite=overwrite,
+                on_round=show,
+            )
+    folder = resumed or run
+    if folder is None or "output" in given:
+        write_table(found.table, output)
     for note in found.notes:
         display.note(note)
     display.note(
         f"{found.evaluations:,} molecules evaluated ({found.ending}); "
         f"{len(found.good):,} are novel and pass the filters and constraints."
     )
-    if image is not None and len(found.table):
-        shown = (found.good if len(found.good) else found.table).head(20)
-        legends = [f"score {score:.3g}" for score in shown["score"]]
-        draw_grid(shown["smiles"].tolist(), legends, Path(image))
+    if folder is not None:
+        display.note(f"All is in {folder}; {Diversity.of(best_of(found)['smiles'].tolist())}.")
+    if image is not None:
+        draw_best(found, Path(image))
     if found.ending == "interrupted":
+        if folder is not None:
+            display.note(f"Go on with `molvae optimize --resume {folder}`.")
         raise KeyboardInterrupt
+
+
+_WITH_RESUME = {"resumed", "model_path", "output", "image", "device"}
+"""What may be said beside --resume."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -17,37 +17,29 @@ from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.errors import SettingsError
 from molvae.guidance.columns import FACTS, desirability_of
+from molvae.guidance.evaluated import Evaluated
 from molvae.guidance.objective import Objective
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """What an objective says of a molecule, and whether its string needed no repair.
-
-    Attributes:
-        values: Of each term.
-        desirabilities: Of each term.
-        score: Higher for the better; -inf where a term has no value.
-        reasons: Of each term, why it has no value.
-        strict: Whether SELFIES had nothing to repair.
-    """
-
-    values: tuple[float, ...]
-    desirabilities: tuple[float, ...]
-    score: float
-    reasons: tuple[str, ...]
-    strict: bool
+from molvae.guidance.record import Record
+from molvae.guidance.standing import Account, Standing
 
 
 class Evaluations:
     """Molecules evaluated so far: each distinct valid one once, within a budget.
+
+    What a record holds already is taken from there, when the search comes to ask for it again. A
+    search that goes another way than it went then is given the rest of the record at once.
 
     Args:
         codec: The model.
         objective: What to reach.
         budget: Evaluations allowed.
         strict: Whether molecules of strings that SELFIES had to repair are passed over.
-        on_part: Told, after each part, the evaluations so far and the best score.
+        record: Where each part is written before anything else is done.
+        on_part: Told, after each part, how far it has come.
+
+    Attributes:
+        found: By canonical SMILES, in the order of evaluation.
+        strayed: How many molecules of the record weren't asked for again.
     """
 
     PART = 24
@@ -60,22 +52,20 @@ class Evaluations:
         budget: int,
         *,
         strict: bool = True,
-        on_part: Callable[[int, float], None] = lambda evaluations, best: None,
+        record: Record | None = None,
+        on_part: Callable[[Standing], None] = lambda standing: None,
     ) -> None:
         self._codec, self._objective, self._budget = codec, objective, budget
         self._strict, self._on_part = strict, on_part
+        self._record, self._account = record, Account()
+        self._waiting = {} if record is None else dict(record.found)
         self.found: dict[str, Evaluated] = {}
+        self.strayed = 0
 
     @property
     def left(self) -> int:
         """Evaluations left."""
         return self._budget - len(self.found)
-
-    @property
-    def best(self) -> float:
-        """The best score so far; NaN before there is one."""
-        scores = [one.score for one in self.found.values() if math.isfinite(one.score)]
-        return max(scores, default=math.nan)
 
     def score(self, molecules: Sequence[Decoded]) -> list[float]:
         """Scores, higher being better.
@@ -86,12 +76,17 @@ class Evaluations:
             SettingsError: When none of the first molecules has a value for a term.
         """
         new = {one.smiles: one for one in molecules if self.takes(one)}
-        fresh = [one for one in new if one not in self.found][: self.left]
+        fresh = self._fresh(new)
+        waiting = list(islice(self._waiting, len(fresh)))
+        if fresh[: len(waiting)] != waiting:
+            self.strayed = len(self._waiting)
+            self._take(list(self._waiting))
+            fresh = self._fresh(new)
         for begin in range(0, len(fresh), self.PART):
             part = fresh[begin : begin + self.PART]
             self._evaluate(part, [new[one].strict for one in part])
             self._check_values()
-            self._on_part(len(self.found), self.best)
+            self._on_part(self._account.standing)
         return [
             self.found[one.smiles].score if one.smiles in self.found else -np.inf
             for one in molecules
@@ -104,6 +99,11 @@ class Evaluations:
     def notes(self) -> list[str]:
         """What a reader should know: what had no value, and how many satisfy the constraints."""
         notes = []
+        if self.strayed:
+            notes.append(
+                f"The search went another way than before it was interrupted, as on another "
+                f"machine; {self.strayed:,} molecules evaluated then are in the table all the same."
+            )
         for place, column in enumerate(self._objective.columns):
             failed = [
                 f"{smiles}: {one.reasons[place]}"
@@ -154,17 +154,40 @@ class Evaluations:
         columns = ["smiles", "score", *terms, *judged, *FACTS, *others, "seed"]
         return pd.DataFrame(rows, columns=columns)
 
+    def _fresh(self, smiles: Iterable[str]) -> list[str]:
+        """What hasn't been evaluated, as far as the budget goes."""
+        return [one for one in smiles if one not in self.found][: self.left]
+
     def _evaluate(self, smiles: list[str], strict: list[bool]) -> None:
-        judged = self._objective.judge(self._codec, smiles)
-        for place, one in enumerate(smiles):
+        pairs = zip(smiles, strict, strict=True)
+        unknown = {one: is_strict for one, is_strict in pairs if one not in self._waiting}
+        if unknown:
+            judged = self._judged(unknown)
+            if self._record is not None:
+                self._record.add(judged)
+            self._waiting |= judged
+        self._take(smiles)
+
+    def _judged(self, molecules: Mapping[str, bool]) -> dict[str, Evaluated]:
+        """Evaluate molecules, of which is known whether their strings were strict."""
+        judged = self._objective.judge(self._codec, list(molecules))
+        found = {}
+        for place, (smiles, strict) in enumerate(molecules.items()):
             score = float(judged.scores[place])
-            self.found[one] = Evaluated(
+            found[smiles] = Evaluated(
                 tuple(judged.numbers[place].tolist()),
                 tuple(judged.desirabilities[place].tolist()),
                 -math.inf if math.isnan(score) else score,
                 judged.reasons[place],
-                strict[place],
+                strict,
             )
+        return found
+
+    def _take(self, smiles: Sequence[str]) -> None:
+        """Count molecules that have been evaluated."""
+        for one in smiles:
+            self.found[one] = self._waiting.pop(one)
+            self._account.add(one, self.found[one].score)
 
     def _check_values(self) -> None:
         """Refuse an objective of which a term has no value for any of the first molecules."""

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -61,6 +62,28 @@ def read(written: Written) -> Objective:
     require(len(means) < 2, f"Two means: {' and '.join(means)}. Name one.")
     terms = [_shorthand(one) for one in texts if not _MEAN.match(one)]
     return Objective(tuple(terms), *means)
+
+
+def written(objective: Objective) -> str:
+    """An objective as a TOML file that `read` makes the same of, from any folder.
+
+    Raises:
+        SettingsError: For a term that was made in Python, from no keys.
+    """
+    lines = [f"mean = {_toml(objective.mean)}"]
+    for term in objective.terms:
+        require(
+            bool(term.keys),
+            f"{term.place}: A term made in Python can't be written down. Put a function into a "
+            "file, and name it as python=FILE.py:FUNCTION.",
+        )
+        lines += ["", "[[term]]", *(f"{key} = {_toml(one)}" for key, one in term.keys.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Texts, numbers, True, False and lists of them, which TOML writes as JSON does."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _of_file(path: Path) -> Objective:

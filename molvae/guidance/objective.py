@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Term:
         threshold: The desirability that a molecule must have, where it is a constraint; None for
             a goal.
         place: Where it is written, or as it is; by default the name of the quantity.
+        keys: Those it was made from, paths being absolute; none when it was made in Python.
 
     Raises:
         SettingsError: For a weight or threshold out of range.
@@ -66,6 +68,7 @@ class Term:
     weight: float = 1.0
     threshold: float | None = None
     place: str = field(default="", compare=False)
+    keys: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.aim, Ramp) and self.aim.bounds is None:

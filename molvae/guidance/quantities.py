@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from molvae.chem.filters import known_filter, objection
 from molvae.chem.likeness import Likeness, pattern
 from molvae.chem.molecules import canonical_many, parse
@@ -134,6 +136,34 @@ class Similarity(OfTheMolecule):
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compare the fingerprints."""
         return Measured.all([self._likeness.similarity(parse(one)) for one in smiles])
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of measured values, which only `molvae.guidance.suggestion` can tell of molecules.
+
+    Attributes:
+        name: Of the column.
+    """
+
+    name: str
+    span: Span = field(default=None, init=False)
+    is_count: bool = field(default=True, init=False)  # it may be one
+
+    def fitted(self, codec: Codec) -> Column:
+        """Refuse to be asked.
+
+        Raises:
+            SettingsError: Always.
+        """
+        raise SettingsError(
+            f"Measured values of {self.name} are for suggest, which is told them; a search asks."
+        )
+
+    def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
+        """No value of any molecule."""
+        reason = f"{self.name} wasn't measured"
+        return Measured(np.full(len(smiles), np.nan), [reason] * len(smiles))
 
 
 def if_compound(text: str) -> str:

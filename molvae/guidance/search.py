@@ -18,6 +18,8 @@ from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.objective import Objective
 from molvae.guidance.quantities import Descriptor, Predicted, check_head
+from molvae.guidance.record import Record
+from molvae.guidance.standing import Standing
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.guidance.trust import caution
 from molvae.latent.generation import draw
@@ -71,7 +73,8 @@ def optimize(
     strict: bool = True,
     seed: int = 0,
     head_r2: Mapping[str, float | None] | None = None,
-    on_round: Callable[[int, float], None] = lambda evaluations, best: None,
+    record: Record | None = None,
+    on_round: Callable[[Standing], None] = lambda standing: None,
 ) -> Search:
     """Search the latent space for molecules that do well.
 
@@ -88,7 +91,10 @@ def optimize(
         seed: Of everything random.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
-        on_round: Told, after some evaluations, how many there are so far and the best score.
+        record: Where each molecule is written as soon as it is evaluated. Those that it holds
+            already aren't evaluated again: the search goes its way anew, in which all but the
+            evaluations is a function of the seed and the scores.
+        on_round: Told, after some evaluations, how far it has come.
 
     Raises:
         SettingsError: For an unknown method or property, a gradient without a head, a term
@@ -100,7 +106,9 @@ def optimize(
     for name in filters:
         known_filter(name)
     method = _method(method, objective, codec)
-    evaluations = Evaluations(codec, objective, budget, strict=strict, on_part=on_round)
+    evaluations = Evaluations(
+        codec, objective, budget, strict=strict, record=record, on_part=on_round
+    )
     ending = "complete"
     try:
         strategy = _strategy(codec, objective, evaluations, method, start, seed)

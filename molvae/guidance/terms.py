@@ -12,6 +12,7 @@ from molvae.guidance import loading
 from molvae.guidance.aims import AIMS
 from molvae.guidance.objective import THRESHOLD, Term
 from molvae.guidance.quantities import (
+    Column,
     Filters,
     Predicted,
     Similarity,
@@ -64,6 +65,9 @@ def _similarity(smiles: str, folder: Path, fingerprint: str = "morgan2") -> Quan
     return Similarity(smiles, fingerprint)
 
 
+FUNCTION = "python"
+"""The kind that is a function in a file."""
+
 KINDS: dict[str, Kind] = {
     "property": Kind(_property, "NAME",
                      "what RDKit computes, or else a head predicts; a bare NAME is short for it"),
@@ -74,7 +78,10 @@ KINDS: dict[str, Kind] = {
     "smarts": Kind(lambda smarts, folder: Substructure(smarts), "SMARTS", "count of matches"),
     "filters": Kind(lambda names, folder: Filters(names), "NAME,NAME",
                     "1 for what passes all of them, else 0", aim="max", read=_names),
-    "python": Kind(loading.own, "FILE.py:FUNCTION",
+    "measured": Kind(lambda column, folder: Column(column), "COLUMN",
+                     "measured values, for suggest; a bare NAME of a column that is no property "
+                     "of RDKit's is short for it"),
+    FUNCTION: Kind(loading.own, "FILE.py:FUNCTION",
                    "your function: a list of SMILES to a number for each"),
 }  # fmt: skip
 """Name to kind; the names are also keys of a term."""
@@ -123,7 +130,16 @@ def made(keys: Mapping[str, Any], folder: Path) -> Term:
         aim.make(keys[aim_name], **wide),
         number("weight", keys.get("weight", 1.0)),
         threshold,
+        keys=_absolute(keys, folder),
     )
+
+
+def _absolute(keys: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The keys of a term as they can be read from any folder."""
+    if FUNCTION not in keys:
+        return dict(keys)
+    file, _, name = keys[FUNCTION].rpartition(":")
+    return {**keys, FUNCTION: f"{(folder / file).resolve()}:{name}"}
 
 
 def _the_one(keys: Mapping[str, Any], table: Collection[str], what: str) -> str:
