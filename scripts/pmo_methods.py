@@ -82,7 +82,7 @@ def genetic(oracle: Counted, seed: int, model: str) -> None:
 
 
 def bred(*kinds: str, tuned: bool = True) -> Method:
-    """molvae's evolutionary search by some kinds of move, from random molecules of ZINC250k.
+    """An evolutionary search of molvae by some kinds of move, from random molecules of ZINC250k.
 
     Args:
         kinds: Of move.
