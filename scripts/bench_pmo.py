@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=ORACLES, default=list(ORACLES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--budget", type=int, default=BUDGET, help="calls of the oracle")
+    parser.add_argument("--model", default="runs/zinc", help="trained on ZINC250k, of our methods")
     parser.add_argument("--output", type=Path, default=Path("runs/pmo"))
     arguments = parser.parse_args()
     folder = arguments.output / str(arguments.budget)
@@ -63,17 +64,19 @@ def main() -> None:
             for method in arguments.methods:
                 place = folder / method / f"{task}-{seed}"
                 if not (place / "row.csv").exists():
-                    row = run(method, task, seed, arguments.budget, place)
+                    row = run(method, task, seed, arguments.budget, arguments.model, place)
                     print(pd.DataFrame([row]).round(3).to_string(index=False), flush=True)
     report(pd.concat(map(pd.read_csv, folder.glob("*/*/row.csv"))))
 
 
-def run(method: str, task: str, seed: int, budget: int, place: Path) -> dict[str, object]:
+def run(
+    method: str, task: str, seed: int, budget: int, model: str, place: Path
+) -> dict[str, object]:
     """Run a method on a task; the row of it, written last."""
     oracle = Counted(ORACLES[task], budget)
     started, worked = time.perf_counter(), time.process_time()
     with contextlib.suppress(Exhausted):
-        METHODS[method](oracle, seed)
+        METHODS[method](oracle, seed, model)
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     scores = list(oracle.found.values())
     numbered = pd.DataFrame(oracle.found.items(), columns=["smiles", "score"])

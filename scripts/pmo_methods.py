@@ -11,11 +11,20 @@ import pandas as pd
 from make_moses_data import DATA
 from pmo_account import Counted
 
-Method = Callable[[Counted, int], None]
+from molvae import checkpoint as checkpoints
+from molvae.guidance.evolution import evolution
+from molvae.guidance.moves import KINDS
+from molvae.guidance.tuning import Tuning
+
+Method = Callable[[Counted, int, str], None]
 """Asks the oracle for scores until `Exhausted` is raised; all that is random depends on the seed.
-It knows the molecules of ZINC250k beforehand, and no label."""
+It knows the molecules of ZINC250k beforehand, and no label: by a model, whose path stands last, or
+by themselves."""
 
 STARTING, POPULATION, OFFSPRING = 100, 500, 5
+
+STALL = 50
+"""A search that asks for nothing so many times is over."""
 
 
 @cache
@@ -31,13 +40,13 @@ def shuffled(seed: int) -> list[str]:
     return found
 
 
-def screening(oracle: Counted, seed: int) -> None:
+def screening(oracle: Counted, seed: int, model: str) -> None:
     """ZINC250k in a random order."""
     for smiles in shuffled(seed):
         oracle(smiles)
 
 
-def genetic(oracle: Counted, seed: int) -> None:
+def genetic(oracle: Counted, seed: int, model: str) -> None:
     """`mol_ga.default_ga` (Tripp and Hernández-Lobato, 2023, arXiv:2310.09267).
 
     Its crossover and mutation of graphs, from random molecules of ZINC250k; the number of those, of
@@ -72,5 +81,40 @@ def genetic(oracle: Counted, seed: int) -> None:
     )
 
 
-METHODS: dict[str, Method] = {"random": screening, "mol-ga": genetic}
+def bred(*kinds: str, tuned: bool = True) -> Method:
+    """An evolutionary search of molvae by some kinds of move, from random molecules of ZINC250k.
+
+    Args:
+        kinds: Of move.
+        tuned: Whether the model learns from what is found.
+    """
+
+    def search(oracle: Counted, seed: int, model: str) -> None:
+        checkpoint = checkpoints.load(model)
+        found = [(smiles, oracle(smiles)) for smiles in shuffled(seed)[:STARTING]]
+        tuning = Tuning(checkpoint, workers=1, seed=seed)
+        evolving = evolution(
+            tuning.codec,
+            found,
+            takes=lambda one: one.strict and bool(one.smiles),
+            kinds=kinds,
+            adaptation=tuning if tuned else None,
+            seed=seed,
+        )
+        barren = 0
+        while barren < STALL:
+            asked = evolving.ask()
+            evolving.tell([oracle(one.smiles) for one in asked])
+            barren = 0 if asked else barren + 1
+
+    return search
+
+
+METHODS: dict[str, Method] = {
+    "random": screening,
+    "mol-ga": genetic,
+    "latent": bred("nearby", "between", "samples"),
+    "graphs": bred("graphs", tuned=False),
+    "all": bred(*KINDS),
+}
 """Name to method; the names are also values of ``--methods``."""

@@ -1,0 +1,66 @@
+"""What a search has found so far, ranked, and parents drawn from the best of it."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Iterable
+
+import numpy as np
+
+
+class Archive:
+    """Molecules with their scores, the best first.
+
+    Parents are drawn by rank and not by score, since many scores are products that lie near zero
+    for long: with a weight of 1 / (k N + rank), N being the number of those that may be parents and
+    rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191).
+
+    Args:
+        found: Molecules and their scores to begin with; those without one (-inf) are left out.
+    """
+
+    PARENTS, PRESSURE = 1024, 0.01
+    """How many of the best may be parents, and k: the smaller, the more the very best are."""
+
+    def __init__(self, found: Iterable[tuple[str, float]] = ()) -> None:
+        self._scores: dict[str, float] = {}
+        self._ranked: list[tuple[float, int, str]] = []
+        for smiles, score in found:
+            self.add(smiles, score)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __contains__(self, smiles: str) -> bool:
+        return smiles in self._scores
+
+    def add(self, smiles: str, score: float) -> int:
+        """Add a molecule that isn't there yet; its rank, counted from 0, or -1 without a score."""
+        if not np.isfinite(score) or smiles in self._scores:
+            return -1
+        entry = (-score, len(self._scores), smiles)  # of equals, the older is the better
+        self._scores[smiles] = score
+        rank = bisect(self._ranked, entry)
+        self._ranked.insert(rank, entry)
+        return rank
+
+    def best(self, count: int) -> list[str]:
+        """The best molecules, at most so many."""
+        return [smiles for _, _, smiles in self._ranked[:count]]
+
+    def mean_of_best(self, count: int = 10) -> float:
+        """The mean score of the best, -inf when there are none."""
+        top = self._ranked[:count]
+        return -sum(score for score, _, _ in top) / len(top) if top else -np.inf
+
+    def worst_parent(self) -> float:
+        """The lowest score of those that may be parents, inf when there are none."""
+        parents = self._ranked[: self.PARENTS]
+        return -parents[-1][0] if parents else np.inf
+
+    def parents(self, count: int, random: np.random.Generator) -> list[str]:
+        """Molecules drawn by rank, one as often as it comes up."""
+        best = self.best(self.PARENTS)
+        weights = 1 / (self.PRESSURE * len(best) + np.arange(len(best)) + 1e-9)
+        drawn = random.choice(len(best), size=count, p=weights / weights.sum())
+        return [best[place] for place in drawn]

@@ -1,0 +1,41 @@
+"""Fine-tuning in small steps, for a search that learns from what it finds."""
+
+from __future__ import annotations
+
+import torch
+
+from molvae.corpus.batches import Batch
+from molvae.network.vae import SequenceVAE
+from molvae.training.forward import Forward
+from molvae.training.team import Team
+
+LEARNING_RATE, CLIP = 5e-4, 5.0
+
+
+class Tuner:
+    """Moves a network's weights in place, by the objective that it was trained with.
+
+    Args:
+        network: The fp32 network; it computes in fp32 too, so that steps are the same every time.
+        beta: Weight of the KL.
+        learning_rate: Of AdamW, the same at all steps.
+    """
+
+    def __init__(
+        self, network: SequenceVAE, beta: float, learning_rate: float = LEARNING_RATE
+    ) -> None:
+        self._network, self._beta = network, beta
+        noise_share = 1.0 if network.config.knows_noise else 0.0
+        self._forward = Forward(network, Team(), averaging=False, noise_share=noise_share)
+        self._optimiser = torch.optim.AdamW(network.parameters(), learning_rate)
+
+    def step(self, batch: Batch, seed: int) -> float:
+        """Take a step on some molecules; the loss before it, in nats per molecule."""
+        self._network.train()
+        total = self._forward(batch, seed).total(self._beta, property_weight=0.0)
+        total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._network.eval()
+        return float(total.detach())

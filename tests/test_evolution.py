@@ -1,0 +1,162 @@
+"""The evolutionary search: its archive, its moves, and the model that learns on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import molvae
+from molvae.chem.molecules import canonical, parse
+from molvae.chem.properties import compute
+from molvae.chem.strings import Decoded
+from molvae.guidance.archive import Archive
+from molvae.guidance.evolution import Evolution
+from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples
+from molvae.guidance.tuning import Tuning
+
+
+def qed(smiles: str) -> float:
+    return compute(parse(smiles), ["qed"])["qed"]
+
+
+def anything(one: Decoded) -> bool:
+    return bool(one.smiles)
+
+
+@pytest.fixture(scope="module")
+def molecules(sample: pd.DataFrame) -> list[str]:
+    return sample.loc[sample["split"] == "train", "smiles"].head(60).map(canonical).tolist()
+
+
+@pytest.fixture
+def archive(molecules: list[str]) -> Archive:
+    return Archive((one, qed(one)) for one in molecules)
+
+
+def test_an_archive_ranks() -> None:
+    archive = Archive([("C", 1.0), ("CC", 3.0), ("CCC", -np.inf), ("CCCC", 2.0)])
+    assert archive.best(9) == ["CC", "CCCC", "C"]
+    assert archive.add("CCCCC", 2.5) == 1
+    assert archive.add("CCCCC", 9.0) == -1
+    assert archive.add("O", 2.5) == 2  # of equals the older is the better
+    assert archive.mean_of_best(2) == 2.75
+    assert "CCC" not in archive
+    assert len(archive) == 5
+    assert archive.worst_parent() == 1.0
+
+
+def test_the_better_are_parents_more_often() -> None:
+    archive = Archive((f"C{'C' * place}", float(-place)) for place in range(100))
+    drawn = Counter(archive.parents(100_000, np.random.default_rng(0)))
+    weights = 1 / (0.01 * 100 + np.arange(100))
+    shares = np.array([drawn[one] for one in archive.best(100)]) / 100_000
+    assert np.abs(shares - weights / weights.sum()).max() < 0.01
+
+
+def test_anchors_are_given_back(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    everything = sample["smiles"].map(canonical).tolist()
+    anchors = Anchors(model.codec)
+    latents = anchors.of([*everything, "not a molecule"])
+    back = {one.smiles for one in model.codec.decode(latents)}
+    assert back <= set(everything)
+    exact = sum(
+        one.smiles == name
+        for one, name in zip(
+            model.codec.decode(model.codec.encode(everything).mean), everything, strict=True
+        )
+    )
+    assert len(latents) == exact
+    assert anchors.of([]).shape == (0, model.codec.latent_dim)
+
+
+def test_noise_follows_what_is_new(model: molvae.MolVAE) -> None:
+    move = Nearby(model.codec, Anchors(model.codec))
+    move.told(0.05)
+    assert move.noise == pytest.approx(0.375)
+    move.told(0.3)
+    assert move.noise == pytest.approx(0.375)
+    move.told(0.9)
+    assert move.noise == pytest.approx(0.3)
+    for _ in range(9):
+        move.widen()
+    assert move.noise == 1.0
+
+
+def test_graphs_breed_molecules(archive: Archive) -> None:
+    children = Graphs().propose(archive, 40, np.random.default_rng(0))
+    assert len({one.smiles for one in children}) > 20
+    assert all(canonical(one.smiles) == one.smiles for one in children)
+    assert all(parse(one.smiles).GetNumHeavyAtoms() <= Graphs.MOST_ATOMS for one in children)
+    again = Graphs().propose(archive, 40, np.random.default_rng(0))
+    assert [one.smiles for one in again] == [one.smiles for one in children]
+
+
+def searched(moves: list[Move], molecules: list[str], rounds: int, **options) -> Evolution:  # type: ignore[no-untyped-def]
+    found = [(one, qed(one)) for one in molecules]
+    search = Evolution(moves, found, takes=anything, seed=1, **options)
+    for _ in range(rounds):
+        asked = search.ask()
+        assert not {one.smiles for one in asked} & set(search.archive.best(10**6))
+        assert len({one.smiles for one in asked}) == len(asked)
+        search.tell([qed(one.smiles) for one in asked])
+    return search
+
+
+def test_breeding_gets_better_and_repeats_itself(molecules: list[str]) -> None:
+    search = searched([Graphs()], molecules, 15)
+    assert (
+        search.archive.mean_of_best() > Archive((one, qed(one)) for one in molecules).mean_of_best()
+    )
+    again = searched([Graphs()], molecules, 15)
+    assert again.archive.best(10**6) == search.archive.best(10**6)
+
+
+def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None:
+    anchors = Anchors(model.codec)
+    moves = [
+        Nearby(model.codec, anchors),
+        Between(model.codec, anchors),
+        Samples(model.codec),
+        Graphs(),
+    ]
+    search = searched(moves, molecules, 12)
+    assert search.shares.sum() == pytest.approx(1)
+    assert (search.shares >= Evolution.LEAST_SHARE - 1e-9).all()
+    assert len(search.archive) > 200
+
+
+def test_a_search_without_a_scored_start_asks_for_nothing() -> None:
+    search = Evolution([Graphs()], [("CCO", -np.inf)], takes=anything)
+    assert search.ask() == []
+    search.tell([])
+
+
+def test_a_lesson_is_learned_and_unlearned(model: molvae.MolVAE, molecules: list[str]) -> None:
+    before = {name: one.clone() for name, one in model.checkpoint.network.state_dict().items()}
+    tuning = Tuning(model.checkpoint, workers=1)
+    lesson = molecules[:4] * 64
+
+    def nats() -> float:
+        encodings = tuning.codec.encode(molecules[:4])
+        return float(tuning.codec.distortion(encodings, encodings.mean).mean())
+
+    first = nats()
+    tuning.learn([*lesson, "no molecule"])
+    assert nats() < 0.9 * first
+    tuning.reset()
+    assert nats() == pytest.approx(first, rel=1e-5)
+    after = model.checkpoint.network.state_dict()
+    assert all(torch.equal(one, after[name]) for name, one in before.items())
+
+
+def test_the_model_is_tuned_on_the_way(model: molvae.MolVAE, molecules: list[str]) -> None:
+    tuning = Tuning(model.checkpoint, workers=1)
+    anchors = Anchors(tuning.codec)
+    moves = [Nearby(tuning.codec, anchors), Graphs()]
+    weight = next(tuning.codec._network.parameters()).clone()
+    searched(moves, molecules, 7, adaptation=tuning, changed=anchors.forget)
+    assert not torch.equal(weight, next(tuning.codec._network.parameters()))
