@@ -33,6 +33,7 @@ from molvae.guidance.suggestion import BUDGET as CANDIDATES
 from molvae.guidance.suggestion import COUNT as PROPOSALS
 from molvae.guidance.suggestion import MAX_SIMILARITY, Suggestion, suggest
 from molvae.guidance.trust import error_of
+from molvae.guidance.tuning import Tuning
 from molvae.health.measure import measure
 from molvae.health.reconstruction import TrainingFit
 from molvae.health.report import Report
@@ -314,6 +315,8 @@ class MolVAE:
         filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
+        moves: str | Iterable[str] = (),
+        adapt: bool = True,
         run: str | Path | None = None,
         overwrite: bool = False,
         on_round: Callable[[Standing], None] = lambda standing: None,
@@ -321,6 +324,7 @@ class MolVAE:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
+        ``adapt`` is whether an evolution tunes a copy of the model on what it finds.
 
         With ``run``, a folder, each molecule is written there as soon as it is evaluated, and
         `resume_search` goes on after any end; at the end it gets the results (see
@@ -330,7 +334,9 @@ class MolVAE:
         Raises:
             OutputError: When the folder holds a search, or another run writes in it.
         """
-        call = Call(budget, method, _texts(start), _texts(filters), strict, seed)
+        call = Call(
+            budget, method, _texts(start), _texts(filters), strict, seed, _texts(moves), adapt
+        )
         if run is None:
             return self._searched(read(objective), call, None, on_round)
         folder = SearchFolder(run)
@@ -419,11 +425,12 @@ class MolVAE:
         record: Record | None,
         on_round: Callable[[Standing], None],
     ) -> Search:
+        tuning = partial(Tuning, self.checkpoint, workers=self.workers, seed=call.seed)
         return optimize(
             self.codec,
             objective,
             self.checkpoint.known,
-            **asdict(call),
+            **{**asdict(call), "adapt": tuning if call.adapt else None},
             head_r2=self._head_r2(),
             record=record,
             on_round=on_round,

@@ -21,12 +21,25 @@ from molvae.guidance.own import Own
 from molvae.guidance.standing import Standing
 
 
-@pytest.mark.parametrize("method", ["cma", "gradient"])
+@pytest.mark.parametrize("method", ["cma", "evolution", "gradient"])
 def test_a_search_beats_as_many_draws(model: molvae.MolVAE, method: str) -> None:
     found = model.optimize("logp:max", budget=300, method=method)
     drawn = model.generate(300, strict=False).table["logp"]
     assert found.evaluations == len(found.table) == found.table["smiles"].nunique() == 300
     assert found.table["logp"].head(10).mean() > drawn.nlargest(10).mean()
+
+
+def test_an_evolution_goes_by_the_moves_it_is_told(model: molvae.MolVAE) -> None:
+    options = {"budget": 150, "method": "evolution", "seed": 3}
+    graphs = model.optimize("qed:max", moves="graphs", adapt=False, **options)
+    again = model.optimize("qed:max", moves=["graphs"], adapt=False, **options)
+    assert graphs.table.equals(again.table)
+    latent = model.optimize("qed:max", moves=["nearby", "samples"], **options)
+    assert set(latent.table["smiles"]) != set(graphs.table["smiles"])
+    with pytest.raises(SettingsError, match="mutation"):
+        model.optimize("qed:max", moves="mutation", **options)
+    with pytest.raises(SettingsError, match="method evolution"):
+        model.optimize("qed:max", moves="graphs", method="cma")
 
 
 def test_reported_values_are_computed_from_the_molecule(model: molvae.MolVAE) -> None:

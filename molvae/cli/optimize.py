@@ -37,8 +37,17 @@ from molvae.cli.output import check_image, check_table, write_table
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="cma (CMA-ES in the latent space), gradient (of a head of the model) or auto.",
+    help="cma (CMA-ES in the latent space), evolution (of latents and graphs, by a model that "
+    "learns from what it finds), gradient (of a head of the model) or auto.",
 )
+@click.option(
+    "--move",
+    "moves",
+    multiple=True,
+    metavar="NAME",
+    help="Of an evolution: nearby, between, samples or graphs; may be repeated.  [default: all]",
+)
+@click.option("--no-adapt", is_flag=True, help="Of an evolution: the model doesn't learn.")
 @click.option(
     "--start",
     multiple=True,
@@ -59,6 +68,8 @@ def optimize(
     objective: tuple[str, ...],
     budget: int,
     method: str,
+    moves: tuple[str, ...],
+    no_adapt: bool,
     start: tuple[str, ...],
     filters: tuple[str, ...],
     keep_repaired: bool,
@@ -143,6 +154,8 @@ def optimize(
                 filters=filters or ("moses",),
                 strict=not keep_repaired,
                 seed=seed,
+                moves=moves,
+                adapt=not no_adapt,
                 run=run,
                 overwrite=overwrite,
                 on_round=show,

@@ -32,6 +32,8 @@ class Call:
     filters: Sequence[str]
     strict: bool
     seed: int
+    moves: Sequence[str]
+    adapt: bool
 
 
 @dataclass(frozen=True)

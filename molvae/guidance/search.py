@@ -16,15 +16,18 @@ from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.evaluations import Evaluations
+from molvae.guidance.evolution import evolution
+from molvae.guidance.moves import KINDS
 from molvae.guidance.objective import Objective
 from molvae.guidance.quantities import Descriptor, Predicted, check_head
 from molvae.guidance.record import Record
 from molvae.guidance.standing import Standing
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.guidance.trust import caution
+from molvae.guidance.tuning import Tuning
 from molvae.latent.generation import draw
 
-METHODS = ("auto", "cma", "gradient")
+METHODS = ("auto", "cma", "evolution", "gradient")
 
 SCOUTS = 0.2
 """The part of the budget spent on draws from the prior, to start from the best of them."""
@@ -72,6 +75,8 @@ def optimize(
     filters: Sequence[str] = ("moses",),
     strict: bool = True,
     seed: int = 0,
+    moves: Sequence[str] = (),
+    adapt: Callable[[], Tuning] | None = None,
     head_r2: Mapping[str, float | None] | None = None,
     record: Record | None = None,
     on_round: Callable[[Standing], None] = lambda standing: None,
@@ -83,12 +88,15 @@ def optimize(
         objective: What to reach.
         known: The training molecules, to say what is novel.
         budget: Distinct valid molecules that may be evaluated.
-        method: "cma", "gradient" (along the head of the only goal), or "auto": the gradient for a
-            lone term that a head predicts, else CMA-ES.
+        method: "cma", "evolution", "gradient" (along the head of the only goal), or "auto": the
+            gradient for a lone term that a head predicts, else CMA-ES.
         start: SMILES to start from; by default the best of some draws from the prior.
         filters: Filters whose objection is named; they refuse nothing.
         strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
         seed: Of everything random.
+        moves: Kinds of move of an evolution, of `molvae.guidance.moves.KINDS`; by default all.
+        adapt: Gives a copy of the model for an evolution, which learns from what is found; without
+            it the model stays as it is.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
         record: Where each molecule is written as soon as it is evaluated. Those that it holds
@@ -97,8 +105,9 @@ def optimize(
         on_round: Told, after some evaluations, how far it has come.
 
     Raises:
-        SettingsError: For an unknown method or property, a gradient without a head, a term
-            without a scale among several, or one that has no value for any molecule.
+        SettingsError: For an unknown method, move or property, a gradient without a head, moves
+            of a method that has none, a term without a scale among several, or one that has no
+            value for any molecule.
         MoleculeError: When a start compound can't be encoded.
     """
     budget, seed = checks.count("budget", budget), checks.seed(seed)
@@ -106,12 +115,20 @@ def optimize(
     for name in filters:
         known_filter(name)
     method = _method(method, objective, codec)
+    checks.require(
+        not moves or method == "evolution",
+        f"Moves are those of the method evolution, not of {method}.",
+    )
     evaluations = Evaluations(
         codec, objective, budget, strict=strict, record=record, on_part=on_round
     )
     ending = "complete"
     try:
-        strategy = _strategy(codec, objective, evaluations, method, start, seed)
+        latents, scores = _started(codec, evaluations, start, seed)
+        if method == "evolution":
+            strategy = _evolution(codec, evaluations, moves, adapt, seed)
+        else:
+            strategy = _climb(codec, objective, method, latents, scores, seed)
         barren = 0
         while evaluations.left and barren < STALL:
             before = evaluations.left
@@ -154,7 +171,7 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
     if method == "auto":
         lone = len(objective.terms) == 1 and isinstance(objective.terms[0].quantity, Predicted)
         return "gradient" if lone and objective.goals else "cma"
-    if method == "cma":
+    if method != "gradient":
         return method
     head = _head(objective)
     if not head:
@@ -166,25 +183,49 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
     return method
 
 
-def _strategy(
+def _started(
+    codec: Codec, evaluations: Evaluations, start: Sequence[str], seed: int
+) -> tuple[np.ndarray, list[float]]:
+    """The starting points and their scores: (N, D) and N."""
+    if not start:
+        return _scout(codec, evaluations, seed)
+    encodings = codec.encode(start)
+    for given, reason in zip(start, encodings.reasons, strict=True):
+        if reason:
+            place = given or "''"
+            raise MoleculeError(f"{place}: {reason}.")
+    scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
+    return encodings.mean, scores
+
+
+def _evolution(
     codec: Codec,
-    objective: Objective,
     evaluations: Evaluations,
-    method: str,
-    start: Sequence[str],
+    moves: Sequence[str],
+    adapt: Callable[[], Tuning] | None,
     seed: int,
 ) -> Strategy:
-    """Score the starting points, and begin at the best of them."""
-    if start:
-        encodings = codec.encode(start)
-        for given, reason in zip(start, encodings.reasons, strict=True):
-            if reason:
-                place = given or "''"
-                raise MoleculeError(f"{place}: {reason}.")
-        latents = encodings.mean
-        scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
-    else:
-        latents, scores = _scout(codec, evaluations, seed)
+    """Breed from all that was evaluated so far."""
+    tuning = None if adapt is None else adapt()
+    return evolution(
+        codec if tuning is None else tuning.codec,
+        [(smiles, one.score) for smiles, one in evaluations.found.items()],
+        takes=evaluations.takes,
+        kinds=moves or KINDS,
+        adaptation=tuning,
+        seed=seed,
+    )
+
+
+def _climb(
+    codec: Codec,
+    objective: Objective,
+    method: str,
+    latents: np.ndarray,
+    scores: Sequence[float],
+    seed: int,
+) -> Strategy:
+    """Begin at the best of the starting points."""
     order = np.argsort(scores, kind="stable")[::-1]
     if method == "cma":
         return CovarianceAdaptation(codec, latents[order[0]], scores[order[0]], WIDTH, seed)
