@@ -27,7 +27,7 @@ from molvae.guidance.folder import Call, SearchFolder
 from molvae.guidance.notation import Written, read, written
 from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
-from molvae.guidance.search import Search, optimize
+from molvae.guidance.search import Search, checked, optimize
 from molvae.guidance.standing import Standing
 from molvae.guidance.suggestion import BUDGET as CANDIDATES
 from molvae.guidance.suggestion import COUNT as PROPOSALS
@@ -326,7 +326,7 @@ class MolVAE:
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
         ``adapt`` is whether an evolution tunes a copy of the model on what it finds.
 
-        With ``run``, a folder, each molecule is written there as soon as it is evaluated, and
+        With ``run``, a folder, molecules are written there part by part (of 24 at most), and
         `resume_search` goes on after any end; at the end it gets the results (see
         `molvae.guidance.results`). ``overwrite`` replaces a search that is in it. Functions must
         lie in files then, so that they can be found again.
@@ -335,14 +335,23 @@ class MolVAE:
             OutputError: When the folder holds a search, or another run writes in it.
         """
         call = Call(
-            budget, method, _texts(start), _texts(filters), strict, seed, _texts(moves), adapt
+            checks.count("budget", budget),
+            method,
+            _texts(start),
+            _texts(filters),
+            strict,
+            checks.seed(seed),
+            _texts(moves),
+            adapt,
         )
         if run is None:
             return self._searched(read(objective), call, None, on_round)
         folder = SearchFolder(run)
         folder.check(overwrite=overwrite)
         wanted = read(objective)
-        written(wanted)  # refused before there is a folder
+        written(wanted)  # refused before there is a folder, or another search in it is forgotten
+        given = asdict(call)
+        checked(self.codec, wanted, **{k: given[k] for k in given.keys() - {"strict", "adapt"}})
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             found = self._searched(wanted, call, folder.record(wanted), on_round)
@@ -357,8 +366,9 @@ class MolVAE:
     ) -> Search:
         """Go on with a search that was interrupted or killed, to the table it would have come to.
 
-        It goes its way from the beginning; what was evaluated is read from its record, so that
-        nothing is evaluated twice. What it costs again is decoding.
+        It goes its way from the beginning; what was evaluated is read from its record, and not
+        evaluated twice, but for the part of 24 that a kill cut short. What it costs again is
+        decoding.
 
         Args:
             run: The folder.
@@ -415,6 +425,7 @@ class MolVAE:
             max_similarity=max_similarity,
             budget=budget,
             seed=seed,
+            head_r2=self._head_r2(),
             on_round=on_round,
         )
 

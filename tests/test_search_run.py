@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import pytest
 
 import molvae
 from molvae import files
-from molvae.errors import CheckpointError, OutputError, SettingsError
+from molvae.errors import CheckpointError, OutputError, SettingsError, UserError
 from molvae.guidance.desirability import Ramp
 from molvae.guidance.evaluated import Evaluated
 from molvae.guidance.evaluations import Evaluations
@@ -219,6 +220,68 @@ def test_a_search_that_never_began_leaves_its_folder_free(
     with pytest.raises(SettingsError, match="No method"):
         model.optimize("qed:max", budget=5, method="cmaes", run=tmp_path / "run")
     assert model.optimize("qed:max", budget=5, run=tmp_path / "run").ending == "complete"
+
+
+def test_an_evolution_goes_on_as_if_nothing_had_been(model: molvae.MolVAE, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"budget": 260, "method": "evolution", "seed": 5}
+    whole = model.optimize("qed:max", **options)
+
+    def interrupt(standing: Standing) -> None:
+        if standing.evaluations >= 200:  # behind the first lesson
+            raise KeyboardInterrupt
+
+    model.optimize("qed:max", run=tmp_path / "run", on_round=interrupt, **options)
+    assert 200 <= len(lines(tmp_path / "run")) < 260
+    found = model.resume_search(tmp_path / "run")
+    pd.testing.assert_frame_equal(found.table, whole.table)
+    assert len(lines(tmp_path / "run")) == 260
+    assert not any("another way" in note for note in found.notes)
+
+
+def test_what_cannot_be_searched_replaces_no_search(model: molvae.MolVAE, tmp_path: Path) -> None:
+    folder = searched(model, tmp_path / "run")
+    before = lines(folder)
+    wrong: list[dict[str, Any]] = [
+        {"method": "cmaes"},
+        {"method": "evolution", "moves": "mutation"},
+        {"filters": "mosses"},
+        {"start": "no molecule"},
+        {"budget": 0},
+    ]
+    for options in wrong:
+        with pytest.raises(UserError):
+            model.optimize("qed:max", run=folder, overwrite=True, **options)
+    with pytest.raises(SettingsError, match="qedd"):
+        model.optimize("qedd:max", run=folder, overwrite=True)
+    assert lines(folder) == before
+
+
+def test_a_function_that_is_mended_is_asked_again(model: molvae.MolVAE, tmp_path: Path) -> None:
+    oracle = tmp_path / "oracle.py"
+    oracle.write_text("def size(smiles):\n    raise OSError('no licence')\n")
+    with pytest.raises(SettingsError, match="no licence"):
+        model.optimize(f"python={oracle}:size:max", budget=40, run=tmp_path / "run")
+    oracle.write_text("def size(smiles):\n    return [len(one) for one in smiles]\n")
+    found = model.resume_search(tmp_path / "run")
+    assert found.ending == "complete"
+    assert found.table["size"].notna().all()
+
+
+def test_a_search_that_strayed_goes_on_behind_what_it_knows(
+    model: molvae.MolVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("molvae.guidance.search.STALL", 2)
+
+    def interrupt(standing: Standing) -> None:
+        if standing.evaluations >= 40:
+            raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    model.optimize("qed:max", budget=80, run=run, on_round=interrupt, seed=2)
+    record = run / "evaluations.jsonl"
+    record.write_text("".join(f"{one}\n" for one in lines(run)[1:]))
+    found = model.resume_search(run)
+    assert (found.ending, found.evaluations) == ("complete", 80)
 
 
 def test_two_searches_in_one_folder_are_refused(model: molvae.MolVAE, tmp_path: Path) -> None:

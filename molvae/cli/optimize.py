@@ -99,8 +99,9 @@ def optimize(
     what a head predicts stands in a column `predicted_`. What the filters (moses, unless others
     are named) object to stands in the column `objection`.
 
-    With --run, each molecule is written to a folder as soon as it is evaluated. After a kill or
-    Ctrl-C, --resume goes on to the same table, and evaluates nothing twice. At the end the folder
+    With --run, what was evaluated is written to a folder, 24 molecules at most at a time. After a
+    kill or Ctrl-C, --resume goes on to the same table; what was written isn't evaluated again. At
+    the end the folder
     holds the table (molecules.csv), its best 100 (best.csv, best.svg), the curve (curve.csv,
     curve.png) and a summary with the diversity of the best (summary.json).
 
@@ -118,9 +119,15 @@ def optimize(
         for name in click.get_current_context().params
         if asked(name) is ParameterSource.COMMANDLINE
     }
-    if resumed is not None and (fixed := given - _WITH_RESUME):
-        names = ", ".join(sorted(f"--{one.replace('_', '-')}" for one in fixed))
-        raise click.UsageError(f"{names} can't change within a search.")
+    fixed = [
+        one.opts[-1]
+        for one in click.get_current_context().command.params
+        if one.name in given - _WITH_RESUME
+    ]
+    if resumed is not None and fixed:
+        raise click.UsageError(f"{', '.join(sorted(fixed))} can't change within a search.")
+    if overwrite and run is None:
+        raise click.UsageError("--overwrite replaces the search in a folder: name it with --run.")
     check_table(output)
     check_image(image)
     from molvae import display
@@ -132,6 +139,8 @@ def optimize(
     if resumed is not None:
         plan = SearchFolder(resumed).plan()
         model_path, budget = model_path or plan.model, plan.call.budget
+        if not model_path:
+            raise click.UsageError("The search was begun with a model in memory: name it with -m.")
     model = load(model_path or "", device=device)
     with display.bar(budget, "evaluations", "optimize") as bar:
 

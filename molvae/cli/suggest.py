@@ -92,6 +92,8 @@ def suggest(
     check_table(output, data)
     if rows is not None:
         check_table(rows, data)
+        if rows == output:
+            raise click.UsageError("--rows and --output are two tables: name two files.")
     check_image(image)
     from molvae import display
     from molvae.chem.drawing import draw_grid

@@ -16,7 +16,8 @@ class Archive:
     rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191).
 
     Args:
-        found: Molecules and their scores to begin with; those without one (-inf) are left out.
+        found: Molecules and their scores to begin with; those without one (-inf) are known, and
+            never parents.
     """
 
     PARENTS, PRESSURE = 1024, 0.01
@@ -29,14 +30,18 @@ class Archive:
             self.add(smiles, score)
 
     def __len__(self) -> int:
-        return len(self._scores)
+        """Molecules with a score."""
+        return len(self._ranked)
 
     def __contains__(self, smiles: str) -> bool:
         return smiles in self._scores
 
     def add(self, smiles: str, score: float) -> int:
         """Add a molecule that isn't there yet; its rank, counted from 0, or -1 without a score."""
-        if not np.isfinite(score) or smiles in self._scores:
+        if smiles in self._scores:
+            return -1
+        if not np.isfinite(score):
+            self._scores[smiles] = score
             return -1
         entry = (-score, len(self._scores), smiles)  # of equals, the older is the better
         self._scores[smiles] = score

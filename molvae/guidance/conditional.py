@@ -79,7 +79,7 @@ def generate(
         like is not None or prior_temperature != 0,
         "At prior_temperature 0 all latents are the same: there is none to choose. Raise it.",
     )
-    worth: dict[int, float] = {}
+    worth: list[float] = []
     shared = {"like": like, "noise": noise, "prior_temperature": prior_temperature, **others}
     found = plainly(
         codec,
@@ -90,7 +90,7 @@ def generate(
             narrowed,
             codec,
             conditions,
-            on_block=lambda block, draws: worth.setdefault(block, draws.effective),
+            on_block=lambda block, draws: worth.append(draws.effective),
         ),
         on_taken=on_taken,
         **shared,

@@ -24,6 +24,8 @@ from molvae.guidance.objective import placed
 from molvae.guidance.quantities import check_head
 from molvae.settings import number, require
 
+_LEAST_VARIANCE = 1e-30
+
 FORMS = "NAME=VALUE+-WIDTH, NAME=LOW..HIGH, NAME>VALUE or NAME<VALUE"
 
 _WRITTEN = re.compile(r"\s*(?P<name>[^=<>]*[^=<>\s])\s*(?P<sign>[=<>])(?P<rest>[^=<>]*)")
@@ -79,7 +81,7 @@ class Condition:
         normal distribution functions.
         """
         if isinstance(self.aim, Target):
-            variance = (self.aim.width or 0) ** 2 + self.error**2
+            variance = max((self.aim.width or 0) ** 2 + self.error**2, _LEAST_VARIANCE)
             distance = predicted - self.aim.value
             return Likelihood(-0.5 * distance**2 / variance, -distance / variance)
         if not self.error:

@@ -59,6 +59,7 @@ class Ramp:
             low, high = self.bounds
             require(low != high, f"The bounds of max and min differ; both of these are {low:g}.")
             _check_order(self.bounds)
+            _check_span(low, high)
 
     @property
     def has_scale(self) -> bool:
@@ -132,8 +133,9 @@ class Range:
     width: float | None = None
 
     def __post_init__(self) -> None:
+        _check_order(self.bounds)
         if all(map(math.isfinite, self.bounds)):
-            _check_order(self.bounds)
+            _check_span(*self.bounds)
         _check_width(self.width)
 
     has_scale = True
@@ -201,7 +203,6 @@ def _gaussian(distance: np.ndarray, width: float) -> np.ndarray:
 def _check_order(bounds: Pair) -> None:
     low, high = bounds
     require(low <= high, f"The lower bound comes first; these are {low:g} and {high:g}.")
-    _check_span(low, high)
 
 
 def _check_span(low: float, high: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ class Evaluations:
     Attributes:
         found: By canonical SMILES, in the order of evaluation.
         strayed: How many molecules of the record weren't asked for again.
+        asked: Those that were asked for, in this process.
     """
 
     PART = 24
@@ -60,7 +61,8 @@ class Evaluations:
         self._record, self._account = record, Account()
         self._waiting = {} if record is None else dict(record.found)
         self.found: dict[str, Evaluated] = {}
-        self.strayed = 0
+        self.strayed, self.asked = 0, set[str]()
+        self._unrecorded: dict[str, Evaluated] = {}
 
     @property
     def left(self) -> int:
@@ -76,6 +78,7 @@ class Evaluations:
             SettingsError: When none of the first molecules has a value for a term.
         """
         new = {one.smiles: one for one in molecules if self.takes(one)}
+        self.asked.update(new)
         fresh = self._fresh(new)
         waiting = list(islice(self._waiting, len(fresh)))
         if fresh[: len(waiting)] != waiting:
@@ -85,7 +88,6 @@ class Evaluations:
         for begin in range(0, len(fresh), self.PART):
             part = fresh[begin : begin + self.PART]
             self._evaluate(part, [new[one].strict for one in part])
-            self._check_values()
             self._on_part(self._account.standing)
         return [
             self.found[one.smiles].score if one.smiles in self.found else -np.inf
@@ -163,9 +165,11 @@ class Evaluations:
         unknown = {one: is_strict for one, is_strict in pairs if one not in self._waiting}
         if unknown:
             judged = self._judged(unknown)
-            if self._record is not None:
-                self._record.add(judged)
             self._waiting |= judged
+            self._unrecorded |= judged
+            if self._have_values(judged) and self._record is not None:
+                self._record.add(self._unrecorded)
+                self._unrecorded = {}
         self._take(smiles)
 
     def _judged(self, molecules: Mapping[str, bool]) -> dict[str, Evaluated]:
@@ -189,15 +193,24 @@ class Evaluations:
             self.found[one] = self._waiting.pop(one)
             self._account.add(one, self.found[one].score)
 
-    def _check_values(self) -> None:
-        """Refuse an objective of which a term has no value for any of the first molecules."""
-        if len(self.found) < min(self.PART, self._budget):
-            return
+    def _have_values(self, judged: Mapping[str, Evaluated]) -> bool:
+        """Whether each term has a value for some molecule, these included.
+
+        Until then nothing is recorded: a function that is mended is asked again.
+
+        Raises:
+            SettingsError: When one has none for as many as a part.
+        """
+        count = len(self.found) + len(judged)
         for place, term in enumerate(self._objective.terms):
-            if all(one.reasons[place] for one in self.found.values()):
-                first = next(iter(self.found))
-                raise SettingsError(
-                    f"{term.place}: No value for any of the first {len(self.found)} molecules; "
-                    f"the first is {first}: {self.found[first].reasons[place]}. "
-                    "A search needs values: a low one, where there is none."
-                )
+            if any(not one.reasons[place] for one in chain(self.found.values(), judged.values())):
+                continue
+            if count < min(self.PART, self._budget):
+                return False
+            smiles, first = next(chain(self.found.items(), judged.items()))
+            raise SettingsError(
+                f"{term.place}: No value for any of the first {count} molecules; "
+                f"the first is {smiles}: {first.reasons[place]}. "
+                "A search needs values: a low one, where there is none."
+            )
+        return True

@@ -106,13 +106,14 @@ class Evolution:
     def _propose(self, place: int, count: int, chosen: dict[str, tuple[Decoded, int]]) -> None:
         """Let a move propose twice as many as are wanted, and take the first that are new."""
         proposed = self.moves[place].propose(self.archive, 2 * count, self._random)
-        fresh: dict[str, Decoded] = {}
-        for one in proposed:
-            new = one.smiles not in self.archive and one.smiles not in chosen
-            if new and self._takes(one):
-                fresh.setdefault(one.smiles, one)
-        if proposed:
-            self.moves[place].told(len(fresh) / len(proposed))
+        usable = [one for one in proposed if self._takes(one)]
+        fresh = {
+            one.smiles: one
+            for one in usable
+            if one.smiles not in self.archive and one.smiles not in chosen
+        }
+        if usable:
+            self.moves[place].told(len(fresh) / len(usable))
         chosen |= {smiles: (one, place) for smiles, one in list(fresh.items())[:count]}
 
     def tell(self, scores: Sequence[float]) -> None:
@@ -163,9 +164,6 @@ def evolution(
         kinds: Of move, some of `molvae.guidance.moves.KINDS`.
         adaptation: What tunes the model.
         seed: Of everything random.
-
-    Raises:
-        SettingsError: For an unknown kind, or none.
     """
     anchors = Anchors(codec)
     return Evolution(

@@ -106,7 +106,7 @@ class SearchFolder:
             SettingsError: For an objective that can't be written down.
         """
         text = written(objective)
-        for name in (RECORD, *RESULTS):
+        for name in (SETTINGS, RECORD, *RESULTS):
             (self.path / name).unlink(missing_ok=True)
         files.write_text(self.path / OBJECTIVE, text)
         sha256 = files.sha256(self.path / OBJECTIVE)

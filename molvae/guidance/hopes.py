@@ -113,7 +113,7 @@ def learned(measured: Measurements, columns: Sequence[str], seed: int) -> dict[s
     Raises:
         TableError: For a column with too few molecules, or without two values that differ.
     """
-    features, found = features_of(measured.molecules), {}
+    found = {}
     for name, values in zip(columns, measured.means.T, strict=True):
         there = np.flatnonzero(np.isfinite(values))
         if len(there) < LEAST:
@@ -125,7 +125,8 @@ def learned(measured: Measurements, columns: Sequence[str], seed: int) -> dict[s
             raise TableError(f"All values of {name} are {values[there[0]]:g}: nothing to learn.")
         if len(there) > MOST:
             there = np.sort(np.random.default_rng(seed).choice(there, MOST, replace=False))
-        found[name] = Surrogate.fitted(features.taken(there), values[there])
+        features = features_of(measured.molecules.taken(there))
+        found[name] = Surrogate.fitted(features, values[there])
     return found
 
 

@@ -88,7 +88,7 @@ class Measurements:
         )
 
     def notes(self) -> list[str]:
-        """What isn't used, each row with its reason, and how many molecules stand there twice."""
+        """What isn't used, each row with its reason."""
         told = self.rows["reason"][self.rows["reason"] != ""]
         notes = [f"Row {row}: {reason}." for row, reason in told.head(NAMED).items()]
         if len(told) > NAMED:

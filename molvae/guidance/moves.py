@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from molvae import settings as checks
-from molvae.chem.molecules import canonical_many, parse
+from molvae.chem.breeding import child, mutant
+from molvae.chem.molecules import parse
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.guidance.archive import Archive
@@ -34,7 +34,7 @@ class Move(Protocol):
         """Some molecules, about so many; the empty, the repaired and the known are no loss."""
 
     def told(self, new: float) -> None:
-        """The share of those last proposed that were new and could be evaluated."""
+        """The share that was new, of those last proposed that could be evaluated."""
 
     def widen(self) -> None:
         """Go further from here on: the search has found nothing better for a while."""
@@ -173,34 +173,26 @@ class Samples:
 
 
 class Graphs:
-    """Crossover and mutation of molecular graphs, of the `mol_ga` package.
-
-    The operators are those of Graph GA (Jensen, 2019, doi:10.1039/C8SC05372C) as `mol_ga` has them
-    (Tripp and Hernández-Lobato, 2023, arXiv:2310.09267); the model has no part in it.
-    """
+    """Crossover and mutation of molecular graphs; the model has no part in it."""
 
     name = "graphs"
-    MUTATED, MUTATED_CHILDREN = 0.1, 0.01
-    """The share that is a parent's mutant, and of the children of two the share mutated too."""
+    MUTATED = 0.1
+    """The share that is a parent's mutant, and no child of two."""
 
     MOST_ATOMS = 60
     """Heavy atoms: crossover makes molecules larger and larger."""
 
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
         """Children of some parents, and mutants."""
-        from mol_ga.graph_ga.gen_candidates import mutate, reproduce
-
         generator = _generator(random)
         parents = archive.parents(2 * count, random)
         children = [
-            mutate(one, generator)
+            mutant(one, generator)
             if generator.random() < self.MUTATED
-            else reproduce(one, other, self.MUTATED_CHILDREN, generator)
+            else child(one, other, generator)
             for one, other in zip(parents[0::2], parents[1::2], strict=True)
         ]
-        # A crossover may leave stereo marks that mean nothing any more: each is read anew.
-        names = canonical_many([one or "" for one in children])
-        return [Decoded(one, strict=True) for one in names if one and self._fits(one)]
+        return [Decoded(one, strict=True) for one in children if one and self._fits(one)]
 
     def told(self, new: float) -> None:
         """Nothing depends on it."""
@@ -213,14 +205,7 @@ class Graphs:
 
 
 def moves_of(codec: Codec, anchors: Anchors, kinds: Sequence[str] = KINDS) -> list[Move]:
-    """The moves of some kinds.
-
-    Raises:
-        SettingsError: For an unknown kind, or none.
-    """
-    checks.require(len(kinds) > 0, f"A search needs a kind of move: {', '.join(KINDS)}.")
-    for kind in kinds:
-        checks.choice("move", kind, KINDS)
+    """The moves of some kinds."""
     every: list[Move] = [Nearby(codec, anchors), Between(codec, anchors), Samples(codec), Graphs()]
     return [move for move in every if move.name in kinds]
 

@@ -85,9 +85,9 @@ def curve(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["evaluations", "best", "top10", "scaffolds"])
 
 
-def summary(found: Search) -> dict[str, Any]:
-    """What a search came to, as JSON values."""
-    steps, best = curve(found.table), best_of(found)
+def summary(found: Search, steps: pd.DataFrame) -> dict[str, Any]:
+    """What a search came to, by its `curve`, as JSON values."""
+    best = best_of(found)
     last = steps.iloc[-1].to_dict() if len(steps) else {}
     numbers = {name: last.get(name, math.nan) for name in ("best", "top10", "scaffolds")}
     top = asdict(Diversity.of(best["smiles"].tolist()))
@@ -107,13 +107,13 @@ def write(folder: Path, found: Search) -> None:
     Raises:
         OutputError: When a file can't be written.
     """
-    best = best_of(found)
-    for name, table in ((TABLE, found.table), (BEST, best), (CURVE, curve(found.table))):
+    best, steps = best_of(found), curve(found.table)
+    for name, table in ((TABLE, found.table), (BEST, best), (CURVE, steps)):
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_text(folder / name, text)
     draw_best(found, folder / PICTURE)
-    _draw_curve(curve(found.table), folder / CURVE_PICTURE)
-    text = json.dumps(summary(found), indent=2, allow_nan=False)
+    _draw_curve(steps, folder / CURVE_PICTURE)
+    text = json.dumps(summary(found, steps), indent=2, allow_nan=False)
     write_text(folder / SUMMARY, text + "\n")
 
 

@@ -13,7 +13,7 @@ from molvae import settings as checks
 from molvae.chem.filters import known_filter
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
-from molvae.codec import Codec
+from molvae.codec import Codec, Encodings
 from molvae.errors import MoleculeError, SettingsError, nearest
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.evolution import evolution
@@ -110,14 +110,15 @@ def optimize(
             value for any molecule.
         MoleculeError: When a start compound can't be encoded.
     """
-    budget, seed = checks.count("budget", budget), checks.seed(seed)
-    objective = objective.fitted(codec)
-    for name in filters:
-        known_filter(name)
-    method = _method(method, objective, codec)
-    checks.require(
-        not moves or method == "evolution",
-        f"Moves are those of the method evolution, not of {method}.",
+    objective, method = checked(
+        codec,
+        objective,
+        budget=budget,
+        method=method,
+        start=start,
+        filters=filters,
+        seed=seed,
+        moves=moves,
     )
     evaluations = Evaluations(
         codec, objective, budget, strict=strict, record=record, on_part=on_round
@@ -131,10 +132,10 @@ def optimize(
             strategy = _climb(codec, objective, method, latents, scores, seed)
         barren = 0
         while evaluations.left and barren < STALL:
-            before = evaluations.left
+            before = len(evaluations.asked)
             asked = strategy.ask()
             strategy.tell(evaluations.score(asked))
-            barren = 0 if evaluations.left < before else barren + 1
+            barren = 0 if len(evaluations.asked) > before else barren + 1
         if evaluations.left:
             ending = "stalled"
     except KeyboardInterrupt:
@@ -143,6 +144,49 @@ def optimize(
     table = evaluations.table(known, filters, seed)
     good = table["novel"] & (table["objection"] == "") & (table["score"] >= objective.lowest)
     return Search(table, table[good], len(evaluations.found), ending, tuple(notes))
+
+
+def checked(
+    codec: Codec,
+    objective: Objective,
+    *,
+    budget: int,
+    method: str,
+    start: Sequence[str],
+    filters: Sequence[str],
+    seed: int,
+    moves: Sequence[str],
+) -> tuple[Objective, str]:
+    """The objective fitted to the model, and the method; see `optimize`.
+
+    Raises:
+        SettingsError: As `optimize`, before anything is evaluated.
+        MoleculeError: Likewise.
+    """
+    checks.count("budget", budget)
+    checks.seed(seed)
+    objective = objective.fitted(codec)
+    for name in filters:
+        known_filter(name)
+    for move in moves:
+        checks.choice("move", move, KINDS)
+    method = _method(method, objective, codec)
+    checks.require(
+        not moves or method == "evolution",
+        f"Moves are those of the method evolution, not of {method}.",
+    )
+    _encoded(codec, start)
+    return objective, method
+
+
+def _encoded(codec: Codec, start: Sequence[str]) -> Encodings:
+    """The compounds to start from, all of them usable."""
+    encodings = codec.encode(start)
+    for given, reason in zip(start, encodings.reasons, strict=True):
+        if reason:
+            place = given or "''"
+            raise MoleculeError(f"{place}: {reason}.")
+    return encodings
 
 
 def _cautions(objective: Objective, method: str, head_r2: Mapping[str, float | None]) -> list[str]:
@@ -189,11 +233,7 @@ def _started(
     """The starting points and their scores: (N, D) and N."""
     if not start:
         return _scout(codec, evaluations, seed)
-    encodings = codec.encode(start)
-    for given, reason in zip(start, encodings.reasons, strict=True):
-        if reason:
-            place = given or "''"
-            raise MoleculeError(f"{place}: {reason}.")
+    encodings = _encoded(codec, start)
     scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
     return encodings.mean, scores
 

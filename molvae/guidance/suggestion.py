@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ class Suggestion:
             unit of the column) for measured ones, ``nearest_measured`` and ``similarity``
             (Tanimoto, Morgan 2), ``novel`` (to the training set), the usual properties, ``seed``.
         rows: What was read, a row for each row of the table; see `Measurements`.
-        candidates: Distinct molecules that were looked at.
+        candidates: Molecules that were looked at, those of all searches together.
         notes: What a reader should know: rows that weren't used, how well each column can be
             predicted, why there are fewer proposals than asked for.
     """
@@ -71,6 +71,7 @@ def suggest(
     max_similarity: float = MAX_SIMILARITY,
     budget: int = BUDGET,
     seed: int = 0,
+    head_r2: Mapping[str, float | None] | None = None,
     on_round: Callable[[int], object] = lambda candidates: None,
 ) -> Suggestion:
     """Propose molecules to make next.
@@ -93,6 +94,7 @@ def suggest(
         max_similarity: Two proposals are less similar than that.
         budget: Candidates that are looked at.
         seed: Of everything random.
+        head_r2: R2 of the heads on held-out molecules, of those that were measured.
         on_round: Told, after some candidates, how many there are so far.
 
     Raises:
@@ -112,14 +114,15 @@ def suggest(
     surrogates = learned(measured, columns, seed)
     wanted = hoped(objective, surrogates).fitted(codec)
     refused = KnownMolecules.of(measured.known)
-    good, looked = _searched(
+    good, looked, told = _searched(
         codec,
         wanted,
         refused | known if novel else refused,
-        starts=[(), *_starts(codec, wanted, measured, max_similarity)],
+        starts=[(), *_starts(codec, wanted, measured, max_similarity, seed)],
         budget=budget,
         filters=filters,
         seed=seed,
+        head_r2=head_r2,
         on_round=on_round,
     )
     pool = _pool(good, measured)
@@ -129,6 +132,7 @@ def suggest(
     rows = rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
     notes = [
         *measured.notes(),
+        *told,
         *_computed(objective, present),
         *(_judged(*one, measured) for one in zip(columns, surrogates.values(), strict=True)),
     ]
@@ -141,10 +145,14 @@ def suggest(
 
 
 def _starts(
-    codec: Codec, wanted: Objective, measured: Measurements, max_similarity: float
+    codec: Codec, wanted: Objective, measured: Measurements, max_similarity: float, seed: int
 ) -> list[tuple[str]]:
-    """Measured molecules of the highest hopes, no two of them alike."""
-    names, bits = measured.molecules.smiles, features_of(measured.molecules).bits
+    """Measured molecules of the highest hopes, no two of them alike; of many, some are drawn."""
+    molecules = measured.molecules
+    if len(molecules.smiles) > MOST:
+        random = np.random.default_rng(seed)
+        molecules = molecules.taken(random.choice(len(molecules.smiles), MOST, replace=False))
+    names, bits = molecules.smiles, features_of(molecules).bits
     scores = np.nan_to_num(wanted.judge(codec, names).scores, nan=-np.inf)
     starts = list[tuple[str]]()
     for _ in range(STARTS):
@@ -166,10 +174,11 @@ def _searched(
     budget: int,
     filters: Sequence[str],
     seed: int,
+    head_r2: Mapping[str, float | None] | None,
     on_round: Callable[[int], object],
-) -> tuple[pd.DataFrame, int]:
-    """The good rows of searches from several starts that share a budget, and what they cost."""
-    parts, looked = [], 0
+) -> tuple[pd.DataFrame, int, list[str]]:
+    """The good rows of searches from several starts, what they cost together, and their notes."""
+    parts, looked, notes = [], 0, dict[str, None]()
     for number, start in enumerate(starts):
         share = budget * (number + 1) // len(starts) - budget * number // len(starts)
         if not share:
@@ -187,13 +196,15 @@ def _searched(
             start=start,
             filters=filters,
             seed=(seed + number) % 2**32,
+            head_r2=head_r2,
             on_round=tell,
         )
         if found.ending == "interrupted":
             raise KeyboardInterrupt
         parts.append(found.good)
         looked += found.evaluations
-    return pd.concat(parts, ignore_index=True), looked
+        notes |= dict.fromkeys(found.notes)
+    return pd.concat(parts, ignore_index=True), looked, list(notes)
 
 
 def _pool(good: pd.DataFrame, measured: Measurements) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def completed(model: MolVAE, course: Course) -> MolVAE:
         record["heads"] = asdict(heads)
     old = model.checkpoint
     checkpoint = replace(old, prior=priors.best, record={**old.record, **record})
-    return MolVAE(checkpoint, workers=model.workers)
+    return MolVAE(checkpoint, workers=model.workers, path=model.path)
 
 
 def with_typical(model: MolVAE, corpus: Corpus) -> MolVAE:
@@ -74,7 +74,8 @@ def with_typical(model: MolVAE, corpus: Corpus) -> MolVAE:
         for rows, count in ((corpus.rows(TRAIN), LANDMARKS), (corpus.rows(VALID), JUDGES))
     ]
     typical = typical_of(model.codec, *chosen)
-    return MolVAE(replace(model.checkpoint, typical=typical), workers=model.workers)
+    checkpoint = replace(model.checkpoint, typical=typical)
+    return MolVAE(checkpoint, workers=model.workers, path=model.path)
 
 
 def put_report(model: MolVAE, corpus: Corpus, seed: int) -> None:

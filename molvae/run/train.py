@@ -210,7 +210,9 @@ def _train(
         if outcome.best_step == 0:
             raise KeyboardInterrupt  # before the first look there is no model worth keeping
         model = MolVAE(
-            checkpoint_of(preparation, course, outcome, settings.base), workers=call["workers"]
+            checkpoint_of(preparation, course, outcome, settings.base),
+            workers=call["workers"],
+            path="" if folder is None else str(folder.path.absolute()),
         )
         if folder is not None and first:
             write(folder.path, model, outcome)

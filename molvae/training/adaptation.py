@@ -18,19 +18,16 @@ class Tuner:
     Args:
         network: The fp32 network; it computes in fp32 too, so that steps are the same every time.
         beta: Weight of the KL.
-        learning_rate: Of AdamW, the same at all steps.
     """
 
-    def __init__(
-        self, network: SequenceVAE, beta: float, learning_rate: float = LEARNING_RATE
-    ) -> None:
+    def __init__(self, network: SequenceVAE, beta: float) -> None:
         self._network, self._beta = network, beta
         noise_share = 1.0 if network.config.knows_noise else 0.0
         self._forward = Forward(network, Team(), averaging=False, noise_share=noise_share)
-        self._optimiser = torch.optim.AdamW(network.parameters(), learning_rate)
+        self._optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
 
-    def step(self, batch: Batch, seed: int) -> float:
-        """Take a step on some molecules; the loss before it, in nats per molecule."""
+    def step(self, batch: Batch, seed: int) -> None:
+        """Take a step on some molecules."""
         self._network.train()
         total = self._forward(batch, seed).total(self._beta, property_weight=0.0)
         total.backward()  # type: ignore[no-untyped-call]
@@ -38,4 +35,3 @@ class Tuner:
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         self._network.eval()
-        return float(total.detach())
