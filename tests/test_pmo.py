@@ -105,12 +105,12 @@ def test_each_molecule_is_charged_once() -> None:
 
 
 def test_a_run_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def chains(oracle: Counted, seed: int) -> None:
+    def chains(oracle: Counted, seed: int, model: str) -> None:
         for length in range(1, 100):
             oracle("C" * length)
 
     monkeypatch.setitem(METHODS, "chains", chains)
-    row = run("chains", "qed", 0, 20, tmp_path)
+    row = run("chains", "qed", 0, 20, "", tmp_path)
     written = pd.read_csv(tmp_path / "row.csv").iloc[0]
     assert row["calls"] == written["calls"] == 20
     best = pd.read_csv(tmp_path / "best.csv")
