@@ -92,6 +92,17 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def check_unlocked(folder: Path) -> None:
+    """Refuse a folder that another process keeps; one that nobody ever kept isn't made.
+
+    Raises:
+        OutputError: When another process has it.
+    """
+    if (folder / LOCK).exists():
+        with locked(folder):
+            pass
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file, atomically, in UTF-8 and with the line ends of the text."""
     with atomic_path(target) as temporary:

@@ -12,6 +12,7 @@ from make_moses_data import DATA
 from pmo_account import Counted
 
 from molvae import checkpoint as checkpoints
+from molvae.codec import NetworkCodec
 from molvae.guidance.evolution import evolution
 from molvae.guidance.moves import KINDS
 from molvae.guidance.tuning import Tuning
@@ -92,13 +93,13 @@ def bred(*kinds: str, tuned: bool = True) -> Method:
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
         found = [(smiles, oracle(smiles)) for smiles in shuffled(seed)[:STARTING]]
-        tuning = Tuning(checkpoint, workers=1, seed=seed)
+        tuning = Tuning(checkpoint, workers=1, seed=seed) if tuned else None
         evolving = evolution(
-            tuning.codec,
+            tuning.codec if tuning else NetworkCodec(checkpoint, workers=1),
             found,
             takes=lambda one: one.strict and bool(one.smiles),
             kinds=kinds,
-            adaptation=tuning if tuned else None,
+            adaptation=tuning,
             seed=seed,
         )
         barren = 0

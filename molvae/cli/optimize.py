@@ -101,9 +101,8 @@ def optimize(
 
     With --run, what was evaluated is written to a folder, 24 molecules at most at a time. After a
     kill or Ctrl-C, --resume goes on to the same table; what was written isn't evaluated again. At
-    the end the folder
-    holds the table (molecules.csv), its best 100 (best.csv, best.svg), the curve (curve.csv,
-    curve.png) and a summary with the diversity of the best (summary.json).
+    the end the folder holds the table (molecules.csv), its best 100 (best.csv, best.svg), the curve
+    (curve.csv, curve.png) and a summary with the diversity of the best (summary.json).
 
     \b
     Example:

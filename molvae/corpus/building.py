@@ -191,16 +191,17 @@ class _Writer:
 
 def merge(folder: Path, reading: Reading) -> None:
     """Find like molecules, and give the first the mean of its part's properties if asked for."""
+    names = Texts(folder / "smiles")
     averages = reading.property_names and reading.duplicates == "mean"
     with TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "pairs"
         with closing(Column(path, _PAIRS)) as column:
-            for pairs in find_like(folder / "hash", Texts(folder / "smiles")):
+            for pairs in find_like(folder / "hash", names):
                 column.append(pairs.T)
                 if averages and pairs.size:
                     _average(folder, *pairs, properties=len(reading.property_names))
         with Columns(folder, LIKE, ()) as columns:
-            for places, firsts in _in_order(path, len(Texts(folder / "smiles"))):
+            for places, firsts in _in_order(path, len(names)):
                 columns.append(like_place=places, like_first=firsts)
 
 

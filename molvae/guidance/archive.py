@@ -24,7 +24,7 @@ class Archive:
     """How many of the best may be parents, and k: the smaller, the more the very best are."""
 
     def __init__(self, found: Iterable[tuple[str, float]] = ()) -> None:
-        self._scores: dict[str, float] = {}
+        self._known: set[str] = set()
         self._ranked: list[tuple[float, int, str]] = []
         for smiles, score in found:
             self.add(smiles, score)
@@ -34,17 +34,16 @@ class Archive:
         return len(self._ranked)
 
     def __contains__(self, smiles: str) -> bool:
-        return smiles in self._scores
+        return smiles in self._known
 
     def add(self, smiles: str, score: float) -> int:
         """Add a molecule that isn't there yet; its rank, counted from 0, or -1 without a score."""
-        if smiles in self._scores:
+        if smiles in self._known:
             return -1
+        self._known.add(smiles)
         if not np.isfinite(score):
-            self._scores[smiles] = score
             return -1
-        entry = (-score, len(self._scores), smiles)  # of equals, the older is the better
-        self._scores[smiles] = score
+        entry = (-score, len(self._known), smiles)  # of equals, the older is the better
         rank = bisect(self._ranked, entry)
         self._ranked.insert(rank, entry)
         return rank

@@ -71,9 +71,7 @@ class SearchFolder:
         Raises:
             OutputError: With the remedy; also when another run writes in it.
         """
-        if (self.path / files.LOCK).exists():
-            with self.owned():
-                pass
+        files.check_unlocked(self.path)
         held = [name for name in (RECORD, OBJECTIVE, *RESULTS) if (self.path / name).exists()]
         if RECORD in held and not overwrite:
             remedy = (

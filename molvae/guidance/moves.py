@@ -40,6 +40,16 @@ class Move(Protocol):
         """Go further from here on: the search has found nothing better for a while."""
 
 
+class Steady:
+    """What moves have in common that have no width."""
+
+    def told(self, new: float) -> None:
+        """Nothing depends on it."""
+
+    def widen(self) -> None:
+        """There is nothing to widen."""
+
+
 class Anchors:
     """Latents of molecules, of those alone that the model gives back from them.
 
@@ -116,7 +126,7 @@ class Nearby:
         self.noise = min(1.0, 2 * self.noise)
 
 
-class Between:
+class Between(Steady):
     """What lies between two good molecules: points on the lines between their latents, decoded.
 
     Args:
@@ -140,14 +150,8 @@ class Between:
         points = (1 - share) * starts + share * ends
         return self._codec.decode(points, temperature=1.0, seed=_seed(random))
 
-    def told(self, new: float) -> None:
-        """Nothing depends on it."""
 
-    def widen(self) -> None:
-        """A line has no width."""
-
-
-class Samples:
+class Samples(Steady):
     """What the model writes by itself, told little or nothing of a latent.
 
     Args:
@@ -161,18 +165,17 @@ class Samples:
 
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
         """Decode draws of the prior; by a decoder that knows noise, with nothing left of them."""
-        latents = self._codec.draw(count, _seed(random))
-        noise = 1.0 if self._codec.knows_noise else 0.0
-        return self._codec.decode(latents, temperature=1.0, noise=noise, seed=_seed(random))
-
-    def told(self, new: float) -> None:
-        """Nothing depends on it."""
-
-    def widen(self) -> None:
-        """There is nothing wider."""
+        return written(self._codec, count, _seed(random), _seed(random))
 
 
-class Graphs:
+def written(codec: Codec, count: int, seed: int, decoding_seed: int) -> list[Decoded]:
+    """Draws of the prior, decoded with nothing left of them by a decoder that knows noise."""
+    latents = codec.draw(count, seed)
+    noise = 1.0 if codec.knows_noise else 0.0
+    return codec.decode(latents, temperature=1.0, noise=noise, seed=decoding_seed)
+
+
+class Graphs(Steady):
     """Crossover and mutation of molecular graphs; the model has no part in it."""
 
     name = "graphs"
@@ -193,12 +196,6 @@ class Graphs:
             for one, other in zip(parents[0::2], parents[1::2], strict=True)
         ]
         return [Decoded(one, strict=True) for one in children if one and self._fits(one)]
-
-    def told(self, new: float) -> None:
-        """Nothing depends on it."""
-
-    def widen(self) -> None:
-        """A graph has no width."""
 
     def _fits(self, smiles: str) -> bool:
         return "." not in smiles and parse(smiles).GetNumHeavyAtoms() <= self.MOST_ATOMS

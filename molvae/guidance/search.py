@@ -99,7 +99,7 @@ def optimize(
             it the model stays as it is.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
-        record: Where each molecule is written as soon as it is evaluated. Those that it holds
+        record: Where molecules are written as they are evaluated, part by part. Those that it holds
             already aren't evaluated again: the search goes its way anew, in which all but the
             evaluations is a function of the seed and the scores.
         on_round: Told, after some evaluations, how far it has come.
@@ -110,7 +110,7 @@ def optimize(
             value for any molecule.
         MoleculeError: When a start compound can't be encoded.
     """
-    objective, method = checked(
+    objective, method, starts = checked(
         codec,
         objective,
         budget=budget,
@@ -125,7 +125,7 @@ def optimize(
     )
     ending = "complete"
     try:
-        latents, scores = _started(codec, evaluations, start, seed)
+        latents, scores = _started(codec, evaluations, starts, seed)
         if method == "evolution":
             strategy = _evolution(codec, evaluations, moves, adapt, seed)
         else:
@@ -156,8 +156,8 @@ def checked(
     filters: Sequence[str],
     seed: int,
     moves: Sequence[str],
-) -> tuple[Objective, str]:
-    """The objective fitted to the model, and the method; see `optimize`.
+) -> tuple[Objective, str, Encodings]:
+    """The objective fitted to the model, the method, and the encoded starts; see `optimize`.
 
     Raises:
         SettingsError: As `optimize`, before anything is evaluated.
@@ -175,8 +175,7 @@ def checked(
         not moves or method == "evolution",
         f"Moves are those of the method evolution, not of {method}.",
     )
-    _encoded(codec, start)
-    return objective, method
+    return objective, method, _encoded(codec, start)
 
 
 def _encoded(codec: Codec, start: Sequence[str]) -> Encodings:
@@ -228,14 +227,13 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
 
 
 def _started(
-    codec: Codec, evaluations: Evaluations, start: Sequence[str], seed: int
+    codec: Codec, evaluations: Evaluations, starts: Encodings, seed: int
 ) -> tuple[np.ndarray, list[float]]:
     """The starting points and their scores: (N, D) and N."""
-    if not start:
+    if not starts.smiles:
         return _scout(codec, evaluations, seed)
-    encodings = _encoded(codec, start)
-    scores = evaluations.score([Decoded(one, strict=True) for one in encodings.smiles])
-    return encodings.mean, scores
+    scores = evaluations.score([Decoded(one, strict=True) for one in starts.smiles])
+    return starts.mean, scores
 
 
 def _evolution(

@@ -11,6 +11,7 @@ import numpy as np
 from molvae.checkpoint import Checkpoint
 from molvae.codec import NetworkCodec
 from molvae.corpus.batches import Batch, pad
+from molvae.guidance.moves import written
 from molvae.training.adaptation import Tuner
 from molvae.training.config import TrainingConfig
 
@@ -67,9 +68,7 @@ class Tuning:
 
     def _written(self, seed: int) -> list[str]:
         """Molecules that the model writes, of strict strings."""
-        latents = self.codec.draw(self.WRITTEN, seed)
-        noise = 1.0 if self.codec.knows_noise else 0.0
-        decoded = self.codec.decode(latents, temperature=1.0, noise=noise, seed=seed)
+        decoded = written(self.codec, self.WRITTEN, seed, seed)
         molecules = [one.smiles for one in decoded if one.strict and one.smiles]
         ids = self._ids_of(molecules)
         return [one for one in molecules if len(ids[one])]

@@ -43,9 +43,7 @@ class RunFolder:
         Raises:
             OutputError: With the remedy; also when another run writes in it.
         """
-        if (self.path / files.LOCK).exists():
-            with self.owned():
-                pass
+        files.check_unlocked(self.path)
         if not overwrite and self.has_state:
             raise OutputError(
                 f"{self.path} holds a run that hasn't ended. Go on with `molvae train --resume "
