@@ -2,6 +2,7 @@
 
     python scripts/make_moses_data.py molsets-0.3.1-py3-none-any.whl --full
     python scripts/bench_prior.py runs/moses
+    python scripts/bench_prior.py runs/moses --test runs/moses/held_out.csv
     python scripts/bench_prior.py runs/moses --samples 30000 --sources flow ceiling
 
 For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
@@ -19,7 +20,8 @@ latent is left, whatever the source. Told are
   are the same molecule;
 - way back: encode(decode(z)) - z, in units of the posterior's deviation, the root mean square.
 
-The files of MOSES aren't in random order: molecules are drawn from all of a file.
+The files of MOSES aren't in random order: molecules are drawn from all of a file. With --test, the
+molecules of a file that the model hasn't seen stand in for the test set: to choose by.
 """
 
 from __future__ import annotations
@@ -63,15 +65,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--test", type=Path, default=DATA / "moses_test.csv.gz")
     parser.add_argument("--sources", nargs="+", help="by default all")
     parser.add_argument("--noise", type=float, nargs="+", default=(0.0, 0.5, 0.8))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     model = molvae.load(arguments.model)
-    test = smiles_of("moses_test")
+    test = smiles_of(arguments.test)
     halves = test[: len(test) // 2], test[len(test) // 2 :]
     reference = Moments.of(activations(halves[1][: 2 * arguments.samples]))
-    training = smiles_of("moses_train", FITTED + JUDGES + arguments.samples)
+    training = smiles_of(DATA / "moses_train.csv.gz", FITTED + JUDGES + arguments.samples)
     floor = distance(training[-arguments.samples :], reference)
     print(f"floor: FCD of {arguments.samples:,} training molecules {floor:.3f}")
     bench = Bench(model, KnownMolecules.of(test), reference, floor, arguments.samples)
@@ -82,9 +85,9 @@ def main() -> None:
         print(bench.row("nothing", model.codec.draw, 1.0, arguments.seed), flush=True)
 
 
-def smiles_of(name: str, count: int | None = None) -> list[str]:
-    """So many molecules of a part of MOSES, or all, in random order."""
-    table = pd.read_csv(DATA / f"{name}.csv.gz")["smiles"]
+def smiles_of(path: Path, count: int | None = None) -> list[str]:
+    """So many molecules of a file, or all, in random order."""
+    table = pd.read_csv(path)["smiles"]
     return table.sample(n=count, frac=None if count else 1, random_state=0).tolist()
 
 

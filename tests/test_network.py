@@ -200,7 +200,7 @@ def test_every_tensor_is_made_where_the_network_is() -> None:
 
 
 def test_a_step_on_every_device(device: str) -> None:
-    network = tiny(properties=1).to(device)
+    network = tiny(properties=1).to(device).train()  # cuDNN's GRU learns only then
     ids, lengths = batch(device)
     properties, noise = torch.zeros(3, 1, device=device), torch.zeros(3, 5, device=device)
     loss = evaluate_loss(network, ids, lengths, properties, Noise.plain(noise)).total(1.0)

@@ -38,7 +38,7 @@ def corpus(sample: pd.DataFrame) -> Corpus:
     return prepare(as_table(sample.head(64))).corpus
 
 
-def network_for(corpus: Corpus, **shape: int) -> SequenceVAE:
+def network_for(corpus: Corpus, **shape: float) -> SequenceVAE:
     torch.manual_seed(0)
     fixed = {"vocabulary_size": len(corpus.vocabulary), "max_tokens": 60, "latent_dim": 8}
     return SequenceVAE(sized("small", **fixed, **shape))
@@ -278,6 +278,16 @@ def test_bf16_learns_as_fp32_does(corpus: Corpus) -> None:
         return looks[-1].distortion
 
     assert last_loss("bf16") == pytest.approx(last_loss("fp32"), rel=0.1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_network_at_rest_learns_as_any_other(corpus: Corpus, precision: str) -> None:
+    weights = []
+    for at_rest in (True, False):
+        network = network_for(corpus, dropout=0.5).train(not at_rest)
+        fit(network, batches(corpus), None, TrainingConfig(steps=2, precision=precision))
+        weights.append(network.decoder.to_logits.weight)
+    assert torch.equal(*weights)
 
 
 def test_master_weights_move_by_less_than_bf16_can_tell(corpus: Corpus) -> None:

@@ -135,6 +135,7 @@ class _Run:
     ) -> None:
         self.network, self.training, self.held_out = network, training, held_out
         self.config, self.watch, self.team = config, watch, team
+        network.train()  # before it is copied: cuDNN's GRU learns in no other mode
         precision = config.precision
         if state is not None and precision == "auto":  # measured anew it might come out otherwise
             precision = state.facts["outcome"]["precision"]
@@ -158,7 +159,6 @@ class _Run:
         if state is not None:
             self._restore(state)
         self.started = time.monotonic()
-        network.train()
 
     def seconds(self) -> float:
         """Time spent in the loop, that before a resumption included."""
