@@ -110,25 +110,26 @@ class SequenceVAE(nn.Module):
         """
         told = self._told(latent, level)
         state = self.decoder.first_state(told)
-        token = torch.full((len(latent), 1), BOS, device=latent.device)
-        done = torch.zeros(len(latent), dtype=torch.bool, device=latent.device)
-        written = []
+        rows = torch.arange(len(latent), device=latent.device)
+        token = torch.full_like(rows, BOS)
+        written = rows.new_full((len(rows), self.config.max_tokens + 1), PAD)
         for place in range(self.config.max_tokens + 1):
-            logits, state = self.decoder(self.embedding(token), told, state)
+            logits, state = self.decoder(self.embedding(token[:, None]), told, state)
             logits = logits[:, 0].float()
             logits[:, [PAD, BOS]] = -torch.inf
             if temperature == 0:
-                choice = logits.argmax(dim=-1)
+                token = logits.argmax(dim=-1)
             else:
                 assert uniforms is not None
-                choice = _draw(logits / temperature, uniforms[:, place])
-            choice = choice.masked_fill(done, PAD)
-            written.append(choice)
-            done |= choice == EOS
-            if done.all():
+                token = _draw(logits / temperature, uniforms[rows, place])
+            written[rows, place] = token
+            open_still = (token != EOS).nonzero().squeeze(1)
+            if len(open_still) < len(rows):  # those that are closed cost nothing any more
+                rows, token, told = rows[open_still], token[open_still], told[open_still]
+                state = state[:, open_still].contiguous()
+            if not len(rows):
                 break
-            token = choice[:, None]
-        return torch.stack(written, dim=1)
+        return written[:, : place + 1]
 
     def _told(self, latent: Tensor, level: Tensor | None) -> Tensor:
         """What the decoder is told of latents: (B, D) and (B,) to (B, K).
