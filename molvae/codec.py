@@ -275,17 +275,18 @@ class NetworkCodec:
         shape = (len(block), network.config.max_tokens + 1)
         uniforms = np.random.default_rng([*seeds, 1]).random(shape, dtype=np.float32)
         finite = np.isfinite(block).all(axis=1)
-        latent = torch.from_numpy(np.where(finite[:, None], block, np.float32(0))).to(device)
-        level = torch.tensor(levels, dtype=torch.float32, device=device)
+        if not finite.any():
+            return [([], True)] * len(block)
+        latent = torch.from_numpy(block[finite]).to(device)
+        level = torch.tensor(levels[finite], dtype=torch.float32, device=device)
         if levels.any():
             random = np.random.default_rng([*seeds, 2])
-            drawn = torch.from_numpy(random.standard_normal(block.shape, dtype=np.float32))
-            latent = noisy(latent, level, drawn.to(device))
-        ids = network.sample(latent, temperature, torch.from_numpy(uniforms).to(device), level)
-        return [
-            (vocabulary.tokens(row), EOS in row) if good else ([], True)
-            for row, good in zip(ids.tolist(), finite, strict=True)
-        ]
+            normals = random.standard_normal(block.shape, dtype=np.float32)[finite]
+            latent = noisy(latent, level, torch.from_numpy(normals).to(device))
+        chances = torch.from_numpy(uniforms[finite]).to(device)
+        ids = iter(network.sample(latent, temperature, chances, level).tolist())
+        rows = [next(ids) if good else [EOS] for good in finite]
+        return [(vocabulary.tokens(row), EOS in row) for row in rows]
 
     def distortion(self, encodings: Encodings, latents: np.ndarray) -> np.ndarray:
         """-log p(x | z) of molecules given latents, in nats: (N, D) to (N,)."""

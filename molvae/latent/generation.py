@@ -114,6 +114,10 @@ class Tally:
     filtered: int = 0
     taken: int = 0
 
+    def needed(self, count: int) -> int:
+        """Strings to draw for so many molecules, if as many of them are taken as before."""
+        return round((count - self.taken) * (self.drawn + 1) / (self.taken + 1))
+
     @property
     def advice(self) -> str:
         """What would give more molecules."""
@@ -241,7 +245,7 @@ def generate(
         temperature=temperature,
         noise=noise,
         seed=seed,
-        strings_at_once=lambda: min(batch_size, 2 * (count - tally.taken)),
+        strings_at_once=lambda: min(batch_size, tally.needed(count)),
     )
     told = {
         "prior": prior if like is None else LIKE,

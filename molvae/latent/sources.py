@@ -24,6 +24,9 @@ NOISE = 0.8
 ROUNDS = 16
 """How often `echo` writes as many strings as it gives latents, at most."""
 
+MARGIN = 1.5
+"""How many more strings `echo` writes than it seems to need."""
+
 _AROUND, _CHOSEN, _NORMAL, _ECHO, _WRITTEN = 3, 8, 9, 10, 11
 """What tells the random numbers of a source from those of the codec under the same seed."""
 
@@ -146,15 +149,18 @@ def echo(codec: Codec, temperature: float = 1.0) -> Latents:
     def drawn(count: int, seed: int, first_block: int) -> np.ndarray:
         blocks = range(first_block, first_block + -(-count // BLOCK))
         latents = np.full((len(blocks), BLOCK, codec.latent_dim), np.nan, dtype=np.float32)
-        filled = [0] * len(blocks)
-        for written in range(ROUNDS):
+        filled, written = np.zeros((2, len(blocks)), dtype=np.int64)
+        for number in range(ROUNDS):
             # All blocks take part in each round, so that none depends on how many they are.
-            heard = _heard(codec, temperature, seed, written, blocks)
+            lacking = (BLOCK - filled) * (written + 1) / (filled + 1)
+            strings = np.minimum(BLOCK, np.ceil(MARGIN * lacking)).astype(np.int64)
+            heard = _heard(codec, temperature, seed, number, blocks, strings)
             for block, more in enumerate(heard):
                 start = filled[block]
                 filled[block] = min(BLOCK, start + len(more))
                 latents[block, start : filled[block]] = more[: filled[block] - start]
-            if min(filled) == BLOCK:
+            written += strings
+            if filled.min() == BLOCK:
                 break
         return latents.reshape(-1, codec.latent_dim)[:count]
 
@@ -162,13 +168,28 @@ def echo(codec: Codec, temperature: float = 1.0) -> Latents:
 
 
 def _heard(
-    codec: Codec, temperature: float, seed: int, written: int, blocks: range
+    codec: Codec, temperature: float, seed: int, number: int, blocks: range, strings: np.ndarray
 ) -> list[np.ndarray]:
-    """Draws of the posteriors of what one round wrote for each block, (at most `BLOCK`, D)."""
-    nothing = np.zeros((len(blocks) * BLOCK, codec.latent_dim), dtype=np.float32)
-    own = int(np.random.SeedSequence([seed, _WRITTEN, written]).generate_state(1)[0])
+    """Draws of the posteriors of what one round wrote for each block, (at most `BLOCK`, D).
+
+    Args:
+        codec: The model.
+        temperature: Of the writing.
+        seed: Of the numbers.
+        number: Of the round.
+        blocks: Their numbers.
+        strings: How many it writes for each, `BLOCK` at most.
+    """
+    nothing = np.full((len(blocks), BLOCK, codec.latent_dim), np.nan, dtype=np.float32)
+    for block, few in zip(nothing, strings, strict=True):
+        block[:few] = 0
+    own = int(np.random.SeedSequence([seed, _WRITTEN, number]).generate_state(1)[0])
     decoded = codec.decode(
-        nothing, temperature=temperature, noise=1.0, seed=own, first_block=blocks[0]
+        nothing.reshape(-1, codec.latent_dim),
+        temperature=temperature,
+        noise=1.0,
+        seed=own,
+        first_block=blocks[0],
     )
     names = [one.smiles if one.strict else "" for one in decoded]
     encodings = codec.encode(names)
