@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from molvae import sealed
+from molvae import sealed, shipped
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import LONGEST_SMILES
 from molvae.chem.standard import DEFAULT_STANDARD, Standard
@@ -40,11 +40,14 @@ _NETWORK, _PRIOR = "network.", "prior."
 _BELOW, _UPPER = "training_set.below", "training_set.upper"
 _TYPICAL = "typical."
 
-COMPACT_BITS = 38
-"""Of the hashes of a compact model: one in 175,000 molecules is taken for one of 1.6 million."""
+COMPACT_BITS = 34
+"""Of the hashes of a compact model: one in 11,000 molecules is taken for one of 1.6 million."""
 
 _MODEL = sealed.Kind(
-    "model", CheckpointError, "Train one with `molvae train data.csv -o {folder}`."
+    "model",
+    CheckpointError,
+    "Train one with `molvae train data.csv -o {folder}`, or name one that ships: "
+    f"{', '.join(shipped.NAMES)}.",
 )
 
 
@@ -163,7 +166,11 @@ def save(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
     network, prior, known = checkpoint.network, checkpoint.prior, checkpoint.known
     arrays = {**_arrays(_NETWORK, network), **_arrays(_PRIOR, prior)}
     if compact:
-        arrays = {name: _halved(one) for name, one in arrays.items()}
+        arrays = {
+            name: one.astype(np.float16) if np.issubdtype(one.dtype, np.floating) else one
+            for name, one in arrays.items()
+            if one.dtype != bool  # the masks of a flow follow from its shape
+        }
         known = known.coarse(COMPACT_BITS)
     arrays |= _coded(known)
     if checkpoint.typical is not None:
@@ -205,16 +212,19 @@ def fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def file_of(path: str | Path) -> Path:
-    """The file of a model: it, or that in the run folder."""
+    """The file of a model: it, that in the run folder, or else the one of that name."""
     place = Path(path)
-    return place / FILE_NAME if place.is_dir() else place
+    inside = place / FILE_NAME
+    if str(path) in shipped.NAMES and not (place.is_file() or inside.exists()):
+        return shipped.file_of(str(path))
+    return inside if place.is_dir() else place
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint.
 
     Args:
-        path: A model file, or a run folder that holds one.
+        path: A model file, a run folder that holds one, or a name in `molvae.shipped`.
         device: Where the weights go.
 
     Raises:
@@ -247,7 +257,8 @@ def _built(
     network = SequenceVAE(from_mapping(NetworkConfig, content["network"]))
     network.load_state_dict(_tensors(_NETWORK, arrays))
     prior = prior_of(content["prior"]["name"], content["prior"]["shape"])
-    prior.load_state_dict(_tensors(_PRIOR, arrays))
+    masks = {name: one for name, one in prior.state_dict().items() if one.dtype == torch.bool}
+    prior.load_state_dict(masks | _tensors(_PRIOR, arrays))
     return Checkpoint(
         network=network.to(device).eval(),
         prior=prior.to(device).eval(),
@@ -271,11 +282,6 @@ def _typical(arrays: Mapping[str, np.ndarray]) -> Typical | None:
 
 def _coded(known: KnownMolecules) -> dict[str, np.ndarray]:
     return dict(zip((_BELOW, _UPPER), known.coded(), strict=True))
-
-
-def _halved(array: np.ndarray) -> np.ndarray:
-    """Floating numbers in half precision; the masks and orders of a flow as they are."""
-    return array.astype(np.float16) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def _arrays(prefix: str, module: nn.Module) -> dict[str, np.ndarray]:

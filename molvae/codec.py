@@ -103,6 +103,7 @@ class Codec(Protocol):
     latent_dim: int
     property_names: tuple[str, ...]
     knows_noise: bool
+    strict_alone: float
 
     def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode molecules, a row each."""
@@ -159,6 +160,7 @@ class NetworkCodec:
         self._batch_size, self._workers = batch_size, workers
         self.latent_dim = checkpoint.network.config.latent_dim
         self.knows_noise = checkpoint.network.config.knows_noise
+        self.strict_alone = float(checkpoint.record.get("strict_alone", 0))
         self.property_names = tuple(scale.name for scale in checkpoint.properties)
         self._centre = np.array([scale.mean for scale in checkpoint.properties])
         self._scale = np.array([scale.deviation for scale in checkpoint.properties])

@@ -14,6 +14,7 @@ import torch
 
 from molvae import checkpoint as checkpoints
 from molvae import settings as checks
+from molvae import shipped
 from molvae.checkpoint import Checkpoint
 from molvae.chem.standard import standard_many
 from molvae.chem.strings import preset_of
@@ -73,11 +74,13 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def load(path: str | Path, *, device: str = "auto", workers: int | None = None) -> MolVAE:
+def load(
+    path: str | Path = shipped.DEFAULT, *, device: str = "auto", workers: int | None = None
+) -> MolVAE:
     """Load a trained model.
 
     Args:
-        path: A run folder or a model file.
+        path: A run folder, a model file, or the name of a model in the package, such as ``moses``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``...
         workers: Processes for chemistry; by default one a core.
 
@@ -85,8 +88,9 @@ def load(path: str | Path, *, device: str = "auto", workers: int | None = None) 
         CheckpointError: When there is no model, or it is damaged.
     """
     checkpoint = checkpoints.load(path, choose_device(device))
-    place = Path(path).absolute() if Path(path).exists() else path
-    return MolVAE(checkpoint, workers=workers, path=str(place))
+    ships = checkpoints.file_of(path) == shipped.file_of(str(path))
+    place = str(path if ships else Path(path).absolute())
+    return MolVAE(checkpoint, workers=workers, path=place)
 
 
 class MolVAE:
@@ -639,7 +643,7 @@ class MolVAE:
             ``input``, ``smiles`` (canonical), ``distortion`` and ``kl`` (nats, averaged over the
             draws), ``log_likelihood`` (the importance-weighted bound on log p(x), nats),
             ``density`` (log density of the posterior mean under the prior, nats),
-            ``nearest_training`` (the distance of that mean to the nearest of 5,000 training latents
+            ``nearest_training`` (the distance of that mean to the nearest of 4,000 training latents
             at most), ``outlier`` (of a hundred held-out molecules, how many are less unusual for
             their number of tokens; see `molvae.latent.typicality`), ``exact`` (whether the mean
             decodes to the molecule), ``known`` (whether training saw it), ``steps`` (of

@@ -4,6 +4,7 @@
     python scripts/bench_prior.py runs/moses
     python scripts/bench_prior.py runs/moses --test runs/moses/held_out.csv
     python scripts/bench_prior.py runs/moses --samples 30000 --sources flow ceiling
+    python scripts/bench_prior.py moses --noise 0 0.2 0.4 -o points.csv --image frontier.png
 
 For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
 made noisy to a level: N(0, I), the priors fitted anew to 50,000 training molecules (a full
@@ -13,6 +14,8 @@ latent is left, whatever the source. Told are
 
 - FCD to the other half of the test set, of all strings' molecules and of the strict ones alone
   (redrawn until there are as many), less that of as many training molecules (the floor);
+- exact: the share of test molecules that come back, as the same canonical SMILES, from one draw of
+  their posterior that is made as noisy, decoded greedily;
 - strict share, uniqueness and novelty of the molecules of the strict strings;
 - hits: distinct molecules that are in the training set and in the whole test set, which stand 9 to
   1 when nothing is copied;
@@ -21,14 +24,15 @@ latent is left, whatever the source. Told are
 - way back: encode(decode(z)) - z, in units of the posterior's deviation, the root mean square.
 
 The files of MOSES aren't in random order: molecules are drawn from all of a file. With --test, the
-molecules of a file that the model hasn't seen stand in for the test set: to choose by.
+molecules of a file that the model hasn't seen stand in for the test set: to choose by. The picture
+sets FCD beside exact reconstruction, and beside the one curve of that kind that was published.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +41,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib import pyplot
 
 import molvae
 from molvae.chem.identity import KnownMolecules
@@ -56,8 +61,42 @@ DATA = Path(__file__).resolve().parent.parent / "data" / "full"
 FITTED, JUDGES = 50_000, 2_000
 """Training molecules that priors are fitted to, and others that choose their weights."""
 
-CEILING = "ceiling"
+CEILING, NOTHING = "ceiling", "nothing"
 LATENTS, DECODES = 200, 10
+RECONSTRUCTED = 2_000
+
+PUBLISHED = {
+    "VAE (published)": ((0.70, 0.205), (0.80, 0.344), (0.90, 0.772), (0.95, 1.21)),
+    "DD-VAE (published)": ((0.70, 0.194), (0.80, 0.312), (0.90, 0.691), (0.95, 1.14)),
+}
+"""Sampled reconstruction and FCD of 30,000 samples from N(0, I), read off a figure to about 0.05:
+Polykovskiy and Vetrov, 2020, arXiv:2003.02174. A VAE with as large a network, and theirs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What latents of a source, at a noise, decode to; see the head of the file."""
+
+    source: str
+    noise: float
+    exact: float
+    fcd_all: float
+    fcd_strict: float
+    strict: float
+    unique: float
+    novel: float
+    hits_train: int
+    hits_test: int
+    agreement: float
+    way_back: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source:>9} noise {self.noise:.2f}: exact {self.exact:.1%}; FCD over the floor "
+            f"{self.fcd_all:6.3f} all, {self.fcd_strict:6.3f} strict; strict {self.strict:.1%}, "
+            f"unique {self.unique:.4f}, novel {self.novel:.4f}, hits {self.hits_train}:"
+            f"{self.hits_test}; agreement {self.agreement:.3f}, way back {self.way_back:.2f}"
+        )
 
 
 def main() -> None:
@@ -69,6 +108,8 @@ def main() -> None:
     parser.add_argument("--sources", nargs="+", help="by default all")
     parser.add_argument("--noise", type=float, nargs="+", default=(0.0, 0.5, 0.8))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--output", type=Path, help="a CSV of the rows")
+    parser.add_argument("--image", type=Path, help="a picture of them")
     arguments = parser.parse_args()
     model = molvae.load(arguments.model)
     test = smiles_of(arguments.test)
@@ -77,12 +118,20 @@ def main() -> None:
     training = smiles_of(DATA / "moses_train.csv.gz", FITTED + JUDGES + arguments.samples)
     floor = distance(training[-arguments.samples :], reference)
     print(f"floor: FCD of {arguments.samples:,} training molecules {floor:.3f}")
-    bench = Bench(model, KnownMolecules.of(test), reference, floor, arguments.samples)
+    bench = Bench(model, halves[0], KnownMolecules.of(test), reference, floor, arguments.samples)
+    rows = []
     for name, latents in sources(model, training, halves[0], arguments.sources):
         for noise in arguments.noise:
-            print(bench.row(name, latents, noise, arguments.seed), flush=True)
+            rows.append(bench.row(name, latents, noise, arguments.seed))
+            print(rows[-1], flush=True)
     if not arguments.sources:
-        print(bench.row("nothing", model.codec.draw, 1.0, arguments.seed), flush=True)
+        rows.append(bench.row(NOTHING, model.codec.draw, 1.0, arguments.seed))
+        print(rows[-1])
+    table = pd.DataFrame([asdict(row) for row in rows]).assign(floor=floor)
+    if arguments.output:
+        table.to_csv(arguments.output, index=False)
+    if arguments.image:
+        draw_frontier(table, arguments.image)
 
 
 def smiles_of(path: Path, count: int | None = None) -> list[str]:
@@ -131,6 +180,7 @@ class Bench:
 
     Args:
         model: The model.
+        molecules: Of the test set, to reconstruct.
         test: The molecules of the whole test set.
         reference: What FCD is measured to.
         floor: FCD of as many training molecules.
@@ -140,6 +190,7 @@ class Bench:
     def __init__(
         self,
         model: molvae.MolVAE,
+        molecules: list[str],
         test: KnownMolecules,
         reference: Moments,
         floor: float,
@@ -147,9 +198,10 @@ class Bench:
     ) -> None:
         self._model, self._test, self._reference = model, test, reference
         self._floor, self._samples = floor, samples
+        self._given = model.encode(molecules[:RECONSTRUCTED])
 
-    def row(self, name: str, latents: Latents, noise: float, seed: int) -> str:
-        """A line of the table."""
+    def row(self, name: str, latents: Latents, noise: float, seed: int) -> Row:
+        """A row of the table."""
         drawn: list[Decoded] = []
         strict: list[str] = []
         stream = draw(
@@ -169,17 +221,31 @@ class Bench:
         all_of_them = [one.smiles for one in drawn[: self._samples] if one.smiles]
         chosen, distinct = strict[: self._samples], set(strict[: self._samples])
         known = self._model.checkpoint.known
-        return (
-            f"{name:>9} noise {noise:.1f}: FCD over the floor "
-            f"{distance(all_of_them, self._reference) - self._floor:6.3f} all, "
-            f"{distance(chosen, self._reference) - self._floor:6.3f} strict; "
-            f"strict {share:.1%}, unique {uniqueness(chosen):.4f}, "
-            f"novel {novelty(chosen, known):.4f}, "
-            f"hits {sum(one in known for one in distinct)}:"
-            f"{sum(one in self._test for one in distinct)}; {self._of_the_latent(latents, noise)}"
+        agreement, way_back = self._of_the_latent(latents, noise)
+        return Row(
+            source=name,
+            noise=noise,
+            exact=self._exact(noise, seed),
+            fcd_all=distance(all_of_them, self._reference) - self._floor,
+            fcd_strict=distance(chosen, self._reference) - self._floor,
+            strict=share,
+            unique=uniqueness(chosen),
+            novel=novelty(chosen, known),
+            hits_train=sum(one in known for one in distinct),
+            hits_test=sum(one in self._test for one in distinct),
+            agreement=agreement,
+            way_back=way_back,
         )
 
-    def _of_the_latent(self, latents: Latents, noise: float) -> str:
+    def _exact(self, noise: float, seed: int) -> float:
+        """The share of test molecules that come back from a draw made so noisy."""
+        usable = self._given.usable
+        drawn = self._given.sample(seed)[usable]
+        back = self._model.codec.decode(drawn, temperature=0, noise=noise, seed=seed)
+        names = np.array(self._given.smiles)[usable]
+        return float(np.mean([one.smiles == name for one, name in zip(back, names, strict=True)]))
+
+    def _of_the_latent(self, latents: Latents, noise: float) -> tuple[float, float]:
         """How much of what is decoded is the latent's."""
         codec = self._model.codec
         repeated = np.repeat(latents(LATENTS, 1, 0), DECODES, axis=0)
@@ -189,10 +255,23 @@ class Bench:
         back = codec.encode(names)
         usable = back.usable
         away = (back.mean - repeated)[usable] / back.deviation[usable]
-        return (
-            f"agreement {np.mean([same_pairs(group) for group in groups]):.3f}, "
-            f"way back {np.sqrt((away**2).mean()):.2f}"
-        )
+        agreement = float(np.mean([same_pairs(group) for group in groups]))
+        return agreement, float(np.sqrt((away**2).mean()))
+
+
+def draw_frontier(table: pd.DataFrame, path: Path) -> None:
+    """FCD of the strict strings against exact reconstruction, a line a source."""
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
+    for name, points in table[table["source"] != NOTHING].groupby("source", sort=False):
+        values = points["fcd_strict"] + points["floor"]
+        axes.plot(100 * points["exact"], values, marker="o", label=name)
+    for name, known in PUBLISHED.items():
+        shares, distances = np.array(known).T
+        axes.plot(100 * shares, distances, marker="s", linestyle="--", label=name)
+    axes.axhline(table["floor"].iloc[0], color="black", linestyle=":", label="training molecules")
+    axes.set(xlabel="exact reconstruction from a draw, %", ylabel="FCD/Test", yscale="log")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def a_report(
         Reconstruction(
             molecules, exact, exact / 2, distortion, shuffled, rate, (rate / 64,) * 64, active, 64
         ),
-        PriorSample(2048, 0.5, strict, 1.0, 1.0, novelty),
+        PriorSample(2048, "fitted", 0.5, strict, 1.0, 1.0, novelty),
         training=TrainingFit(500, training_exact, training_distortion, rate),
         aggregate=Aggregate(mismatch, 0.0, 0.5),
     )

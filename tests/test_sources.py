@@ -47,7 +47,7 @@ def test_an_echo_lies_where_molecules_lie(model: molvae.MolVAE) -> None:
 
 def test_nothing_to_echo(model: molvae.MolVAE) -> None:
     codec = NetworkCodec(model.checkpoint)
-    codec.knows_noise = False
+    codec.knows_noise, codec.strict_alone = False, 0.0
     with pytest.raises(SettingsError, match="noise_share 0"):
         prior_of("echo", codec)
     assert usual_noise(codec) == 0

@@ -24,7 +24,7 @@ from molvae.latent.sources import Density, density_of, normal, prior_of
 class Linear:
     """A codec with one head, ``slope * z[0]``, and N(0, I)."""
 
-    latent_dim, property_names, knows_noise = 8, ("y",), True
+    latent_dim, property_names, knows_noise, strict_alone = 8, ("y",), True, 0.0
 
     def __init__(self, slope: float = 2.0) -> None:
         self._slope = slope

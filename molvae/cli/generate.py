@@ -34,7 +34,8 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="NAME",
     help="What latents are drawn from: fitted (the density that was fitted to those of the "
     "training molecules), normal (N(0, I)) or echo (those of molecules that the decoder writes by "
-    "itself).  [default: fitted]",
+    "itself).  [default: echo where most of what it writes is strict, else fitted; fitted with "
+    "--where]",
 )
 @click.option(
     "--prior-temperature",
@@ -48,7 +49,8 @@ from molvae.cli.output import check_image, check_table, write_table
     "--noise",
     type=click.FloatRange(0, 1),
     help="Of the latents: 0 decodes what the prior gives, 1 leaves all to the decoder.  "
-    "[default: 0.8; 0 with --where, for the echo and for a model that wasn't trained with any]",
+    "[default: 0.8 for a density, 0 for the echo and with --where, 0.4 with --like; 0 for a model "
+    "that wasn't trained with any]",
 )
 @click.option(
     "--like",

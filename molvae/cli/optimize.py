@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from molvae import shipped
 from molvae.cli import options
 from molvae.cli.output import check_image, check_table, write_table
 
@@ -17,7 +18,8 @@ from molvae.cli.output import check_image, check_table, write_table
     "--model",
     "model_path",
     metavar="PATH",
-    help="Run folder or model file.  [default with --resume: the model it was begun with]",
+    help="Run folder, model file, or the name of a model that ships.  "
+    f"[default: {shipped.DEFAULT}; with --resume, the model it was begun with]",
 )
 @click.option(
     "--objective",
@@ -110,8 +112,8 @@ def optimize(
       molvae optimize -m runs/mine --objective python=dock.py:affinity:min --run runs/dock
       molvae optimize --resume runs/dock
     """
-    if resumed is None and not (model_path and objective):
-        raise click.UsageError("Name -m PATH and --objective, or --resume FOLDER alone.")
+    if resumed is None and not objective:
+        raise click.UsageError("Name --objective, or --resume FOLDER alone.")
     asked = click.get_current_context().get_parameter_source
     given = {
         name
@@ -140,7 +142,7 @@ def optimize(
         model_path, budget = model_path or plan.model, plan.call.budget
         if not model_path:
             raise click.UsageError("The search was begun with a model in memory: name it with -m.")
-    model = load(model_path or "", device=device)
+    model = load(model_path or shipped.DEFAULT, device=device)
     with display.bar(budget, "evaluations", "optimize") as bar:
 
         def show(standing: Standing) -> None:

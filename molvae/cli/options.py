@@ -7,10 +7,18 @@ from typing import Any
 
 import click
 
+from molvae import shipped
+
 Command = Callable[..., Any]
 
 model = click.option(
-    "-m", "--model", "model_path", required=True, metavar="PATH", help="Run folder or model file."
+    "-m",
+    "--model",
+    "model_path",
+    default=shipped.DEFAULT,
+    show_default=True,
+    metavar="PATH",
+    help="Run folder, model file, or the name of a model that ships.",
 )
 output = click.option(
     "-o",

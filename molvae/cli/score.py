@@ -43,7 +43,7 @@ def score(
     kl                likewise
     log_likelihood    nats; importance-weighted bound on log p(x)
     density           log density of the posterior mean, nats
-    nearest_training  distance of it to the nearest of 5,000 training latents
+    nearest_training  distance of it to the nearest of 4,000 training latents
     outlier           of 100 held-out molecules, how many are less unusual
     exact, known      decodes to itself; is a training molecule
 

@@ -21,6 +21,7 @@ from molvae.guidance.trust import caution
 from molvae.latent.generation import Generation, Wanted
 from molvae.latent.generation import generate as plainly
 from molvae.latent.outcomes import Fall, Outcome
+from molvae.latent.sources import FITTED
 
 COMPARED = 128
 """Molecules drawn without conditions, to compare with."""
@@ -36,6 +37,7 @@ def generate(
     wanted: Wanted,
     conditions: Conditions,
     *,
+    prior: str | None = None,
     prior_temperature: float = 1.0,
     like: Encodings | None = None,
     noise: float | None = None,
@@ -56,6 +58,7 @@ def generate(
         known: The training molecules.
         wanted: Which are taken.
         conditions: What is wanted of their properties.
+        prior: As there, but by default the density that the model keeps.
         prior_temperature: As there; above 0 for a prior.
         like: As there.
         noise: How noisy the latents are made before they are decoded, from 0 to below 1.
@@ -80,7 +83,13 @@ def generate(
         "At prior_temperature 0 all latents are the same: there is none to choose. Raise it.",
     )
     worth: list[float] = []
-    shared = {"like": like, "noise": noise, "prior_temperature": prior_temperature, **others}
+    shared = {
+        "prior": prior if like is not None else prior or FITTED,
+        "prior_temperature": prior_temperature,
+        "like": like,
+        "noise": noise,
+        **others,
+    }
     found = plainly(
         codec,
         count,

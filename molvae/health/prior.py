@@ -12,7 +12,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import compute_many
 from molvae.codec import Codec
 from molvae.latent.generation import draw
-from molvae.latent.sources import usual_noise
+from molvae.latent.sources import prior_of, usual_noise, usual_prior
 from molvae.metrics.basic import novelty, uniqueness, validity
 
 SHIFTED = ("aromatic_rings", "aliphatic_rings", "heavy_atoms", "logp")
@@ -28,6 +28,7 @@ class PriorSample:
 
     Attributes:
         strings: Strings drawn.
+        source: What their latents are drawn from, one of `molvae.latent.sources.PRIORS`.
         noise: Of their latents.
         strict_share: Share of the strings that needed no repair by SELFIES.
         validity: Share of the strings that hold a molecule.
@@ -36,6 +37,7 @@ class PriorSample:
     """
 
     strings: int
+    source: str
     noise: float
     strict_share: float
     validity: float
@@ -62,14 +64,21 @@ def measure_prior(
     codec: Codec, known: KnownMolecules, strings: int, seed: int
 ) -> tuple[PriorSample, list[str]]:
     """Draw strings from the prior: what they are like, and the molecules of the valid ones."""
-    noise = usual_noise(codec)
+    source = usual_prior(codec)
+    noise = usual_noise(codec, source)
     stream = draw(
-        codec, codec.draw, temperature=1.0, noise=noise, seed=seed, strings_at_once=lambda: strings
+        codec,
+        prior_of(source, codec),
+        temperature=1.0,
+        noise=noise,
+        seed=seed,
+        strings_at_once=lambda: strings,
     )
     drawn = [one for _, _, one in islice(stream, strings)]
     smiles = [one.smiles for one in drawn]
     sample = PriorSample(
         strings=strings,
+        source=source,
         noise=noise,
         strict_share=sum(one.strict for one in drawn) / strings,
         validity=validity(smiles),

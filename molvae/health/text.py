@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from molvae.health.reconstruction import MOST_OF_IT, dimensions_for
+from molvae.latent.sources import ECHO
 
 Values = Mapping[str, Any]
 
@@ -140,7 +141,7 @@ def _falloff(report: Values) -> list[str]:
 
 def _prior(prior: Values) -> list[str]:
     return [
-        f"on {prior['strings']:,} strings from the prior at temperature 1{_noise(prior)}",
+        f"on {prior['strings']:,} strings from {_source(prior)} at temperature 1{_noise(prior)}",
         f"  strict {prior['strict_share']:.1%}, valid {prior['validity']:.1%}, "
         f"unique {prior['uniqueness']:.1%}, novel {prior['novelty']:.1%}",
     ]
@@ -159,6 +160,11 @@ def _shifts(report: Values) -> list[str]:
 
 def _line(name: str, value: str) -> str:
     return f"  {name:<{NAME - 2}}{value}"
+
+
+def _source(prior: Values) -> str:
+    """What their latents were drawn from; reports made before there was a choice have none."""
+    return "an echo" if prior.get("source") == ECHO else "the prior"
 
 
 def _noise(prior: Values) -> str:

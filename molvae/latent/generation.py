@@ -20,13 +20,14 @@ from molvae.codec import BLOCK, Codec, Encodings
 from molvae.latent.outcomes import Outcome
 from molvae.latent.sources import (
     ECHO,
-    FITTED,
+    LIKE,
     Density,
     Latents,
     around,
     density_of,
     prior_of,
     usual_noise,
+    usual_prior,
 )
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import nearest
@@ -40,9 +41,6 @@ ENOUGH, PATIENCE = 10_000, 20
 _PROVENANCE = (
     "novel", "strict", "prior", "prior_temperature", "noise", "temperature", "block", "seed",
 )  # fmt: skip
-
-LIKE = "like"
-"""What stands for the prior of molecules drawn around others."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +198,8 @@ def generate(
         count: Molecules asked for.
         known: The training molecules.
         wanted: Which are taken.
-        prior: What latents are drawn from, one of `molvae.latent.sources.PRIORS`; by default the
-            density that the model keeps.
+        prior: What latents are drawn from, one of `molvae.latent.sources.PRIORS`; by default
+            `usual_prior` of the codec.
         like: Molecules around which they are drawn in place of a prior; all of them usable.
         prior_temperature: Of the prior, see `molvae.latent.sources.prior_of`, or what the
             deviations of ``like`` are multiplied by.
@@ -221,7 +219,7 @@ def generate(
     checks.require(
         prior is None or like is None, "Molecules come from a prior, or are like others: not both."
     )
-    prior = prior or FITTED
+    prior = LIKE if like is not None else prior or usual_prior(codec)
     prior_temperature = checks.temperature(prior_temperature, "prior_temperature")
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
     temperature, seed = checks.temperature(temperature), checks.seed(seed)
@@ -248,7 +246,7 @@ def generate(
         strings_at_once=lambda: min(batch_size, tally.needed(count)),
     )
     told = {
-        "prior": prior if like is None else LIKE,
+        "prior": prior,
         "prior_temperature": prior_temperature,
         "noise": noise,
         "temperature": temperature,

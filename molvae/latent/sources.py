@@ -18,8 +18,18 @@ FITTED, NORMAL, ECHO = "fitted", "normal", "echo"
 PRIORS = (FITTED, NORMAL, ECHO)
 """What latents are drawn from: the density that the model keeps, N(0, I), or an `echo`."""
 
+LIKE = "like"
+"""What stands for the prior where latents are drawn around given molecules."""
+
 NOISE = 0.8
 """Of latents from a density: it gives the outline of a molecule, the decoder the rest."""
+
+LIKE_NOISE = 0.4
+"""Of latents around molecules: of a well trained model about a quarter decode to these again."""
+
+ECHOES = 0.5
+"""A decoder of whose own strings at least this share is strict is echoed, unless another prior is
+asked for: of one that writes fewer, too many strings would be lost."""
 
 ROUNDS = 16
 """How often `echo` writes as many strings as it gives latents, at most."""
@@ -83,13 +93,32 @@ def density_of(name: str, codec: Codec, temperature: float = 1.0) -> Density | N
     return None
 
 
-def usual_noise(codec: Codec, prior: str = FITTED) -> float:
-    """The noise that latents of a prior are decoded with, unless another is asked for.
+def usual_prior(codec: Codec) -> str:
+    """The prior that latents are drawn from, unless another is asked for."""
+    return ECHO if codec.strict_alone >= ECHOES else FITTED
+
+
+def strict_alone(codec: Codec, strings: int = 1024, seed: int = 0) -> float:
+    """The share of the strings that a decoder writes without a latent that are strict.
+
+    0 for a decoder that was never without one.
+    """
+    if not codec.knows_noise:
+        return 0.0
+    nothing = np.zeros((strings, codec.latent_dim), dtype=np.float32)
+    written = codec.decode(nothing, temperature=1.0, noise=1.0, seed=seed)
+    return sum(one.strict for one in written) / strings
+
+
+def usual_noise(codec: Codec, source: str = FITTED) -> float:
+    """The noise that latents of a source are decoded with, unless another is asked for.
 
     None where the decoder doesn't know what to make of it, and none in the latents of an echo,
     which lie where molecules do.
     """
-    return NOISE if codec.knows_noise and prior != ECHO else 0.0
+    if not codec.knows_noise or source == ECHO:
+        return 0.0
+    return LIKE_NOISE if source == LIKE else NOISE
 
 
 def normal(latent_dim: int, temperature: float = 1.0) -> Latents:

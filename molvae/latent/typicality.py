@@ -23,7 +23,7 @@ from molvae.training.posteriors import FEWEST_JUDGES
 SAMPLES = 32
 """Draws of each posterior by default."""
 
-LANDMARKS, JUDGES = 5_000, 2_000
+LANDMARKS, JUDGES = 4_000, 2_000
 """Training molecules whose latents a model keeps, and held-out ones whose scores it keeps."""
 
 ROWS = 2_048

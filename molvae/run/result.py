@@ -21,6 +21,7 @@ from molvae.corpus.splits import SPLIT_NAMES, TEST, TRAIN, VALID
 from molvae.errors import OutputError
 from molvae.health.measure import TRAINING_MOLECULES, fit_of, measure
 from molvae.health.training import Training, spread
+from molvae.latent.sources import strict_alone
 from molvae.latent.typicality import JUDGES, LANDMARKS, typical_of
 from molvae.model import MolVAE
 from molvae.network.priors import StandardNormal
@@ -62,6 +63,8 @@ def completed(model: MolVAE, course: Course) -> MolVAE:
     record: dict[str, Any] = {"priors": [asdict(fit) for fit in priors.fits]}
     if heads is not None:
         record["heads"] = asdict(heads)
+    if share := strict_alone(model.codec):
+        record["strict_alone"] = share
     old = model.checkpoint
     checkpoint = replace(old, prior=priors.best, record={**old.record, **record})
     return MolVAE(checkpoint, workers=model.workers, path=model.path)
