@@ -173,7 +173,9 @@ def table(name: str) -> Path:
 def ship(name: str, run: Path) -> None:
     """Write a model into the package; its report is that of the weights as they ship."""
     held_out = pd.read_csv(run / "held_out.csv").query("split == 'test'")
-    held_out = held_out.sample(min(REPORTED, len(held_out)), random_state=0)  # the file isn't in random order
+    held_out = held_out.sample(
+        min(REPORTED, len(held_out)), random_state=0
+    )  # the file isn't in random order
     everything = pd.read_csv(DATA / "full" / RECIPES[name].molecules)["smiles"]
     trained = molvae.load(run, device="cpu").checkpoint
     whole = replace(trained, known=KnownMolecules.of(everything))

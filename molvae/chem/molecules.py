@@ -86,6 +86,15 @@ def canonical(smiles: str) -> str:
     return to_smiles(parse(smiles))
 
 
+def is_radical(molecule: Molecule) -> bool:
+    """Whether an atom of it has an unpaired electron.
+
+    >>> is_radical(parse("C[CH]C")), is_radical(parse("CC"))
+    (True, False)
+    """
+    return any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
+
+
 def spells(text: str, name: str) -> bool:
     """Whether a SMILES that selfies wrote is the molecule of a canonical one.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import selfies
 from rdkit import rdBase
 
-from molvae.chem.molecules import canonical, parse, randomised, spells
+from molvae.chem.molecules import is_radical, parse, randomised, spells, to_smiles
 from molvae.chem.standard import DEFAULT_STANDARD, Standard, Standardised, standardise
 from molvae.errors import MoleculeError, SettingsError
 
@@ -98,7 +98,9 @@ class Decoded:
 
     Attributes:
         smiles: The canonical SMILES, empty when the sequence holds no molecule.
-        strict: Whether the sequence needed no repair.
+        strict: Whether the sequence needed no repair, and leaves no atom with an unpaired electron:
+            a symbol that names its hydrogens, such as ``[NH1+1]``, gets them whether or not the
+            bonds that it lacks are written.
         reason: Why it holds no molecule, empty when it does.
     """
 
@@ -240,18 +242,20 @@ def decode(tokens: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS
     Decoded(smiles='C=CF', strict=True, reason='')
     >>> decode(["[F]", "[=C]", "[F]"])
     Decoded(smiles='FCF', strict=False, reason='')
+    >>> decode(["[C]", "[C@@H1]", "[F]"])
+    Decoded(smiles='C[CH]F', strict=False, reason='')
     """
     text = "".join(tokens)
     with constrained(constraints), rdBase.BlockLogs():
         try:
             spelled = selfies.decoder(text)
-            name = canonical(spelled)
-            strict = selfies.encoder(spelled) == text
+            molecule = parse(spelled)
+            strict = selfies.encoder(spelled) == text and not is_radical(molecule)
         except MoleculeError as error:
             return Decoded("", False, str(error))
         except (selfies.DecoderError, selfies.EncoderError):
             return Decoded("", False, "not a SELFIES string")
-    return Decoded(name, strict)
+    return Decoded(to_smiles(molecule), strict)
 
 
 def decode_many(
