@@ -355,7 +355,7 @@ def test_the_command_tells_how_to_go_on(
     assert "internal diversity" in result.stderr
     assert len(pd.read_csv(tmp_path / "also.csv")) == 60
     assert result.stdout == ""
-    result = cli("optimize", "--objective", "qed:max")
+    result = cli("optimize")
     assert result.exit_code == 2
 
 
