@@ -22,6 +22,7 @@ import pandas as pd
 import molvae
 from molvae import shipped
 from molvae.chem.molecules import canonical_many
+from molvae.latent.sources import written_alone
 
 JUDGES = 500
 STRINGS = 1_000
@@ -55,9 +56,7 @@ def show(name: str, model: molvae.MolVAE, judges: list[str]) -> None:
         for back in (model.codec.decode(encodings.mean), model.codec.decode(drawn))
     ]
     nats = np.nanmean(model.codec.distortion(encodings, drawn))
-    nothing = np.zeros((STRINGS, model.latent_dim), dtype=np.float32)
-    written = model.codec.decode(nothing, temperature=1.0, noise=1.0)
-    strict = [one.smiles for one in written if one.strict]
+    strict = [one.smiles for one in written_alone(model.codec, STRINGS) if one.strict]
     novel = np.mean([one not in model.checkpoint.known for one in strict]) if strict else np.nan
     print(
         f"{name:12} {shares[0]:7.1%} {shares[1]:7.1%} {nats:10.2f} "

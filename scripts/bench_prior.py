@@ -48,6 +48,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.health.neighborhood import same_pairs
+from molvae.health.reconstruction import exact_share
 from molvae.latent.generation import draw
 from molvae.latent.sources import ECHO, Latents, around, prior_of
 from molvae.metrics.basic import novelty, uniqueness
@@ -220,12 +221,12 @@ class Bench:
         share = sum(one.strict for one in drawn) / len(drawn)
         all_of_them = [one.smiles for one in drawn[: self._samples] if one.smiles]
         chosen, distinct = strict[: self._samples], set(strict[: self._samples])
-        known = self._model.checkpoint.known
+        codec, known = self._model.codec, self._model.checkpoint.known
         agreement, way_back = self._of_the_latent(latents, noise)
         return Row(
             source=name,
             noise=noise,
-            exact=self._exact(noise, seed),
+            exact=exact_share(codec, self._given, self._given.sample(seed), noise=noise, seed=seed),
             fcd_all=distance(all_of_them, self._reference) - self._floor,
             fcd_strict=distance(chosen, self._reference) - self._floor,
             strict=share,
@@ -236,14 +237,6 @@ class Bench:
             agreement=agreement,
             way_back=way_back,
         )
-
-    def _exact(self, noise: float, seed: int) -> float:
-        """The share of test molecules that come back from a draw made so noisy."""
-        usable = self._given.usable
-        drawn = self._given.sample(seed)[usable]
-        back = self._model.codec.decode(drawn, temperature=0, noise=noise, seed=seed)
-        names = np.array(self._given.smiles)[usable]
-        return float(np.mean([one.smiles == name for one, name in zip(back, names, strict=True)]))
 
     def _of_the_latent(self, latents: Latents, noise: float) -> tuple[float, float]:
         """How much of what is decoded is the latent's."""

@@ -83,8 +83,10 @@ def generate(
         "At prior_temperature 0 all latents are the same: there is none to choose. Raise it.",
     )
     worth: list[float] = []
+    if like is None:
+        prior = prior or FITTED
     shared = {
-        "prior": prior if like is not None else prior or FITTED,
+        "prior": prior,
         "prior_temperature": prior_temperature,
         "like": like,
         "noise": noise,

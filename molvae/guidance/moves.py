@@ -13,6 +13,7 @@ from molvae.chem.molecules import parse
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.guidance.archive import Archive
+from molvae.latent.sources import written_alone
 
 Random = np.random.Generator
 
@@ -170,9 +171,9 @@ class Samples(Steady):
 
 def written(codec: Codec, count: int, seed: int, decoding_seed: int) -> list[Decoded]:
     """Draws of the prior, decoded with nothing left of them by a decoder that knows noise."""
-    latents = codec.draw(count, seed)
-    noise = 1.0 if codec.knows_noise else 0.0
-    return codec.decode(latents, temperature=1.0, noise=noise, seed=decoding_seed)
+    if codec.knows_noise:  # what was drawn would leave no trace
+        return written_alone(codec, count, decoding_seed)
+    return codec.decode(codec.draw(count, seed), temperature=1.0, seed=decoding_seed)
 
 
 class Graphs(Steady):

@@ -154,9 +154,16 @@ def dimensions_for(rates: np.ndarray, share: float = MOST_OF_IT) -> int:
     return int((carried < share * carried[-1] * (1 - 1e-9)).sum()) + 1
 
 
-def exact_share(codec: NetworkCodec, encodings: Encodings, latents: np.ndarray) -> float:
-    """Share of the usable molecules that latents, (N, D), decode to greedily."""
-    decoded = codec.decode(latents)
+def exact_share(
+    codec: NetworkCodec,
+    encodings: Encodings,
+    latents: np.ndarray,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> float:
+    """Share of the usable molecules that latents, (N, D), made so noisy, decode to greedily."""
+    decoded = codec.decode(latents, noise=noise, seed=seed)
     same = [one.smiles == name for one, name in zip(decoded, encodings.smiles, strict=True)]
     return float(np.array(same)[encodings.usable].mean())
 

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from molvae import settings as checks
+from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec
 
 Latents = Callable[[int, int, int], np.ndarray]
@@ -105,9 +106,13 @@ def strict_alone(codec: Codec, strings: int = 1024, seed: int = 0) -> float:
     """
     if not codec.knows_noise:
         return 0.0
+    return sum(one.strict for one in written_alone(codec, strings, seed)) / strings
+
+
+def written_alone(codec: Codec, strings: int, seed: int = 0) -> list[Decoded]:
+    """So many strings that a decoder writes at temperature 1, told nothing of a latent."""
     nothing = np.zeros((strings, codec.latent_dim), dtype=np.float32)
-    written = codec.decode(nothing, temperature=1.0, noise=1.0, seed=seed)
-    return sum(one.strict for one in written) / strings
+    return codec.decode(nothing, temperature=1.0, noise=1.0, seed=seed)
 
 
 def usual_noise(codec: Codec, source: str = FITTED) -> float:
