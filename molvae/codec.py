@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -26,6 +26,9 @@ from molvae.parallel import ordered
 
 BLOCK = 256
 """Latents decoded at a time, always: what is drawn depends on (seed, block) alone."""
+
+REMEMBERED = 65_536
+"""Strings whose molecules a codec keeps at hand, at most: many latents decode to the same."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class Codec(Protocol):
     def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode molecules, a row each."""
 
+    def encode_written(self, decoded: Sequence[Decoded]) -> Encodings:
+        """Encode what was decoded as it was written, a row each; what isn't strict isn't read."""
+
     def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode what can be read of texts that may be no molecules, a row each."""
 
@@ -158,6 +164,7 @@ class NetworkCodec:
         self._checkpoint, self._network = checkpoint, checkpoint.network
         self._prior = checkpoint.prior
         self._batch_size, self._workers = batch_size, workers
+        self._read: dict[tuple[str, ...], Decoded] = {}
         self.latent_dim = checkpoint.network.config.latent_dim
         self.knows_noise = checkpoint.network.config.knows_noise
         self.strict_alone = float(checkpoint.record.get("strict_alone", 0))
@@ -182,6 +189,20 @@ class NetworkCodec:
             workers=self._workers,
         )
         return self._encodings(rows)
+
+    def encode_written(self, decoded: Sequence[Decoded]) -> Encodings:
+        """Encode what was decoded as it was written, a row each; what isn't strict isn't read.
+
+        A strict string is one of its molecule, so no chemistry is needed to read it.
+        """
+        return self._encodings(
+            [
+                Encoded(one.smiles, "".join(one.tokens))
+                if one.strict and one.smiles
+                else Encoded("", "", one.reason or "not strict")
+                for one in decoded
+            ]
+        )
 
     def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode what can be read of texts that may be no molecules, a row each.
@@ -258,19 +279,26 @@ class NetworkCodec:
         for start in range(0, len(latents), BLOCK):
             rows, seeds = slice(start, start + BLOCK), [seed, first_block + start // BLOCK]
             written += self._write(latents[rows], levels[rows], temperature, seeds)
-        work = partial(decode_many, constraints=self._checkpoint.constraints)
+        found = self._molecules([tokens for tokens, _ in written])
         return [
-            _unfinished(decoded) if not closed else decoded
-            for decoded, (_, closed) in zip(
-                ordered(work, [tokens for tokens, _ in written], self._workers),
-                written,
-                strict=True,
-            )
+            _unfinished(one) if not closed else one
+            for one, (_, closed) in zip(found, written, strict=True)
         ]
+
+    def _molecules(self, strings: Sequence[tuple[str, ...]]) -> list[Decoded]:
+        """What strings hold, each of them read once."""
+        read = self._read
+        fresh = [one for one in dict.fromkeys(strings) if one not in read]
+        if len(read) + len(fresh) > REMEMBERED:
+            read = {one: read[one] for one in strings if one in read}
+        work = partial(decode_many, constraints=self._checkpoint.constraints)
+        read.update(zip(fresh, ordered(work, fresh, self._workers), strict=True))
+        self._read = read
+        return [read[one] for one in strings]
 
     def _write(
         self, block: np.ndarray, levels: np.ndarray, temperature: float, seeds: list[int]
-    ) -> list[tuple[list[str], bool]]:
+    ) -> list[tuple[tuple[str, ...], bool]]:
         """The tokens of each latent and whether they were closed: (B, D) and (B,) to B pairs."""
         network, vocabulary = self._network, self._checkpoint.vocabulary
         device = network.device
@@ -278,7 +306,7 @@ class NetworkCodec:
         uniforms = np.random.default_rng([*seeds, 1]).random(shape, dtype=np.float32)
         finite = np.isfinite(block).all(axis=1)
         if not finite.any():
-            return [([], True)] * len(block)
+            return [((), True)] * len(block)
         latent = torch.from_numpy(block[finite]).to(device)
         level = torch.tensor(levels[finite], dtype=torch.float32, device=device)
         if levels.any():
@@ -286,9 +314,10 @@ class NetworkCodec:
             normals = random.standard_normal(block.shape, dtype=np.float32)[finite]
             latent = noisy(latent, level, torch.from_numpy(normals).to(device))
         chances = torch.from_numpy(uniforms[finite]).to(device)
-        ids = iter(network.sample(latent, temperature, chances, level).tolist())
+        with torch.autocast(device.type, torch.bfloat16, enabled=_multiplies_bf16(device)):
+            ids = iter(network.sample(latent, temperature, chances, level).tolist())
         rows = [next(ids) if good else [EOS] for good in finite]
-        return [(vocabulary.tokens(row), EOS in row) for row in rows]
+        return [(tuple(vocabulary.tokens(row)), EOS in row) for row in rows]
 
     def distortion(self, encodings: Encodings, latents: np.ndarray) -> np.ndarray:
         """-log p(x | z) of molecules given latents, in nats: (N, D) to (N,)."""
@@ -386,6 +415,18 @@ class NetworkCodec:
             )
 
 
+def _multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device is a processor with units for products of bf16 matrices.
+
+    They write two to three times as many strings, whose share that comes back is the same; on
+    a GPU starting the kernels takes the time. What is known beforehand decides, not a measurement:
+    a seed means the same molecules at each start.
+    """
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
 def _unfinished(decoded: Decoded) -> Decoded:
     """A string cut at the longest length isn't strict, whatever it means."""
-    return Decoded(decoded.smiles, False, decoded.reason)
+    return replace(decoded, strict=False)

@@ -14,13 +14,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNK = 500
-"""Items a worker takes at a time."""
+"""Items a worker takes at a time, at most."""
 
 AHEAD = 32
 """Chunks for each worker that are taken, and whose results are kept, at a time."""
 
-SMALL = 4 * CHUNK
-"""Fewer items than this are done in this process: starting others would cost more."""
+SMALL, SLIGHT = 1_000, 100
+"""Fewer items than this are done in this process: starting others would cost more, and once they
+are there, handing over the items."""
 
 PATIENCE = 120.0
 """Seconds that a chunk may take before its items are done one by one."""
@@ -30,6 +31,9 @@ LIMIT = 30.0
 
 GIVEN_UP = f"given up: it took more than {LIMIT:.0f} seconds"
 """The reason of an item that was."""
+
+_started = False
+"""Whether there are other processes by now: joblib keeps them for a while."""
 
 _Work = Callable[[Sequence[Item]], list[Result]]
 
@@ -56,8 +60,11 @@ def ordered(
         workers: The number of processes; by default one a core.
         given_up: The result of an item that hangs; see `streamed`.
     """
-    chunks = (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
-    workers = 1 if len(items) < SMALL else workers
+    workers = available_cores() if workers is None else workers
+    if len(items) < (SLIGHT if _started else SMALL):
+        workers = 1
+    size = max(1, min(CHUNK, -(-len(items) // max(1, workers))))
+    chunks = (items[start : start + size] for start in range(0, len(items), size))
     for results in streamed(work, chunks, workers, given_up=given_up):
         yield from results
 
@@ -126,6 +133,8 @@ def _pooled(
     workers: int,
     limit: float | None,
 ) -> Iterator[list[Result]]:
+    global _started
+    _started = True
     # A batch of several chunks would be given the time of one.
     pool = joblib.Parallel(n_jobs=workers, return_as="generator", timeout=limit, batch_size=1)
     results: Iterator[list[Result]] = pool(joblib.delayed(work)(chunk) for chunk in chunks)

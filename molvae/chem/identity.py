@@ -84,6 +84,8 @@ class KnownMolecules:
         return cls(hashes, bits)
 
     def __or__(self, other: KnownMolecules) -> KnownMolecules:
+        if not len(other):
+            return self
         bits = min(self.bits, other.bits)
         both = (self.coarse(bits).hashes, other.coarse(bits).hashes)
         return KnownMolecules(np.union1d(*both), bits)

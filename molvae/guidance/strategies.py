@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import cmaes
 import numpy as np
 
 from molvae.chem.strings import Decoded
@@ -77,6 +76,8 @@ class CovarianceAdaptation:
             self._width = min(self.WIDEST, self.WIDENING * self._width)
 
     def _begin(self) -> None:
+        import cmaes  # here: it takes scipy.stats along, most of a second of each start
+
         self._search = cmaes.CMA(
             mean=self._best.astype(float),
             sigma=self._width,

@@ -14,7 +14,7 @@ from molvae.chem.filters import known_filter, objection
 from molvae.chem.fingerprints import BITS
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import parse
-from molvae.chem.properties import USUAL, compute
+from molvae.chem.properties import USUAL, compute_many
 from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK, Codec, Encodings
 from molvae.latent.outcomes import Outcome
@@ -31,6 +31,7 @@ from molvae.latent.sources import (
 )
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.similarity import nearest
+from molvae.parallel import ordered
 
 BATCH = 4096
 """Strings drawn at a time, at most."""
@@ -245,7 +246,7 @@ def generate(
         seed=seed,
         strings_at_once=lambda: min(batch_size, tally.needed(count)),
     )
-    told = {
+    told: dict[str, Any] = {
         "prior": prior,
         "prior_temperature": prior_temperature,
         "noise": noise,
@@ -258,15 +259,20 @@ def generate(
         setattr(tally, refusal, getattr(tally, refusal) + 1)
         if refusal == "taken":
             taken.add(decoded.smiles)
-            rows.append({**_row(decoded, known), **told, "block": block})
+            novel = decoded.smiles != "" and decoded.smiles not in known
+            rows.append(
+                {"smiles": decoded.smiles, "novel": novel, "strict": decoded.strict, "block": block}
+            )
             latents.append(latent)
             on_taken()
         # Asked here, not before the next string: drawing that could cost a whole block.
         if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
             break
-    table = pd.DataFrame(rows, columns=["smiles", *USUAL, *_PROVENANCE])
+    table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(**told)
+    there = table.index[table["smiles"] != ""]
+    properties = list(ordered(compute_many, table.loc[there, "smiles"].tolist()))
+    table = table.join(pd.DataFrame(properties, there, USUAL))[["smiles", *USUAL, *_PROVENANCE]]
     if reference:
-        there = table.index[table["smiles"] != ""]
         found = nearest(
             fingerprints_of(table.loc[there, "smiles"].tolist(), bits=BITS),
             fingerprints_of(reference, bits=BITS),
@@ -290,13 +296,3 @@ def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMole
     if wanted.filters and objection(parse(decoded.smiles), wanted.filters):
         return "filtered"
     return "taken"
-
-
-def _row(decoded: Decoded, known: KnownMolecules) -> dict[str, Any]:
-    there = bool(decoded.smiles)
-    return {
-        "smiles": decoded.smiles,
-        **(compute(parse(decoded.smiles)) if there else {}),
-        "novel": there and decoded.smiles not in known,
-        "strict": decoded.strict,
-    }
