@@ -44,7 +44,7 @@ from molvae.latent.decoding import decode_parts
 from molvae.latent.exploration import Sought
 from molvae.latent.generation import BATCH, Generation, Wanted, generate
 from molvae.latent.neighborhoods import Neighborhood, neighbors
-from molvae.latent.paths import MoleculePath, interpolate
+from molvae.latent.paths import SMOOTH, MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 from molvae.latent.repair import COUNT, DRAWS, Asked, edit_price, repair
 from molvae.latent.repair import ROWS as REPAIRED
@@ -226,9 +226,10 @@ class MolVAE:
         *,
         steps: int = 9,
         path: str = "slerp",
-        spacing: str = "latent",
+        spacing: str = SMOOTH,
         flat: bool = False,
         strict: bool = True,
+        seed: int = 0,
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
         return interpolate(
@@ -239,6 +240,7 @@ class MolVAE:
             spacing=spacing,
             flat=flat,
             strict=strict,
+            seed=seed,
         )
 
     def combine(

@@ -1,13 +1,15 @@
 """Walk between molecules that no model saw: which kind of path changes them step by step?
 
     python scripts/make_moses_data.py molsets-0.3.1-py3-none-any.whl --full
-    python scripts/bench_paths.py --model runs/mine --pairs 1000
+    python scripts/bench_paths.py --model moses --pairs 1000
 
 Pairs of MOSES test molecules, drawn by the seed among those that the model can encode, are joined
-by paths of 11 points, both ends included; points between are decoded greedily. Paths are:
+by paths of 11 points, both ends included; those between are decoded greedily, but for smooth paths.
+Kinds of path are:
 
-- slerp, lerp, dense: those of `molvae interpolate`, evenly spaced in the latent space, from one
-  posterior mean to the other; the ends are the molecules themselves;
+- slerp, lerp, dense: those of `molvae interpolate --spacing latent`, evenly spaced in the latent
+  space, from one posterior mean to the other; the ends are the molecules themselves;
+- smooth: that of `molvae interpolate` as it is, along a great arc: 11 molecules at most;
 - random: great arcs between latents of random directions that are as long as those of a pair; the
   ends are what they decode to;
 - mutation: no model at all. The SELFIES of the two are aligned token by token with as few edits as
@@ -17,9 +19,9 @@ by paths of 11 points, both ends included; points between are decoded greedily. 
 What is measured is the mean over paths of:
 
 - distinct: distinct molecules of a path, its ends included: 11 at most;
-- order: Spearman's rank correlation of position with similarity to the end, and of falling position
-  with similarity to the start (Tanimoto, Morgan 2), the mean of both: 1 where each point is nearer
-  to the end and further from the start than the one before;
+- order: Spearman's rank correlation of place on the path with similarity to the end, and of
+  falling place with similarity to the start (Tanimoto, Morgan 2), the mean of both: 1 where each
+  point is nearer to the end and further from the start than the one before;
 - jump: the largest 1 - Tanimoto between consecutive molecules;
 - no path: whether nothing lies between, or a jump is 90% of 1 - Tanimoto between the ends;
 - filters: the share of the distinct molecules between, the ends not among them, that pass the
@@ -77,15 +79,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Paths:
-    """B paths of S = `POINTS` points.
+    """B paths of `POINTS` points, or up to as many.
 
     Attributes:
         decoded: Of each path, what its points are; the ends as they were given.
-        density: Log p(z) of the points, (B, S) in nats; NaN where there is no latent.
+        density: Of each, log p(z) of its points in nats; NaN where there is no latent.
     """
 
     decoded: list[list[Decoded]]
-    density: np.ndarray
+    density: list[np.ndarray]
 
 
 def main() -> None:
@@ -94,8 +96,8 @@ def main() -> None:
     model = molvae.load(arguments.model)
     pairs = chosen(model, arguments.data, arguments.pairs, arguments.seed)
     rows = []
-    for kind, walk in WALKS.items():
-        paths = walk(model, pairs, arguments.seed)
+    for kind in arguments.paths:
+        paths = WALKS[kind](model, pairs, arguments.seed)
         rows.append({"path": kind, **measured(paths, strict=arguments.strict)})
         print(pd.DataFrame(rows).round(3).tail(1).to_string(index=False), flush=True)
     table = pd.DataFrame(rows)
@@ -108,10 +110,11 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """What is asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="run folder or model file")
+    parser.add_argument("--model", required=True, help="run folder, model file or moses")
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--data", type=Path, default=DATA / "full" / "moses_test.csv.gz")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--paths", nargs="+", choices=WALKS, default=list(WALKS))
     parser.add_argument("--strict", action="store_true", help="leave out what needed repair")
     parser.add_argument("--output", type=Path, help="table to write")
     return parser.parse_args()
@@ -126,19 +129,7 @@ def chosen(model: molvae.MolVAE, data: Path, count: int, seed: int) -> Pairs:
     usable = np.flatnonzero(found.usable)
     if len(usable) < 2 * count:
         raise SystemExit(f"Only {len(usable)} molecules of {data} can be encoded. Ask for fewer.")
-    return Pairs(rows(found, usable[:count]), rows(found, usable[count : 2 * count]))
-
-
-def rows(encodings: Encodings, places: np.ndarray) -> Encodings:
-    """Some rows of encodings."""
-    return Encodings(
-        [encodings.smiles[one] for one in places],
-        [encodings.tokens[one] for one in places],
-        encodings.mean[places],
-        encodings.deviation[places],
-        [encodings.reasons[one] for one in places],
-        [encodings.steps[one] for one in places],
-    )
+    return Pairs(found.taken(usable[:count]), found.taken(usable[count : 2 * count]))
 
 
 def along(model: molvae.MolVAE, pairs: Pairs, seed: int, *, curve: str) -> Paths:
@@ -168,10 +159,20 @@ def between(
         latents = points.reshape(-1, points.shape[-1]).astype(np.float32)
         found = codec.decode(latents)
         decoded += [found[place : place + POINTS] for place in range(0, len(found), POINTS)]
-        density.append(codec.log_density(latents).reshape(-1, POINTS))
+        density += list(codec.log_density(latents).reshape(-1, POINTS))
     if given is not None:
         decoded = with_ends(decoded, given)
-    return Paths(decoded, np.concatenate(density))
+    return Paths(decoded, density)
+
+
+def smooth(model: molvae.MolVAE, pairs: Pairs, seed: int) -> Paths:
+    """Paths of molecules chosen among those drawn along an arc."""
+    tables = [
+        model.interpolate(ends, steps=POINTS, seed=seed).table
+        for ends in zip(pairs.starts.smiles, pairs.ends.smiles, strict=True)
+    ]
+    decoded = [list(map(Decoded, table["smiles"], table["strict"])) for table in tables]
+    return Paths(decoded, [table["density"].to_numpy() for table in tables])
 
 
 def by_mutation(model: molvae.MolVAE, pairs: Pairs, seed: int) -> Paths:
@@ -183,7 +184,7 @@ def by_mutation(model: molvae.MolVAE, pairs: Pairs, seed: int) -> Paths:
     work = partial(decode_many, constraints=model.checkpoint.constraints)
     found = list(ordered(work, strings))
     decoded = [found[place : place + POINTS] for place in range(0, len(found), POINTS)]
-    return Paths(with_ends(decoded, pairs), np.full((len(decoded), POINTS), np.nan))
+    return Paths(with_ends(decoded, pairs), [np.full(POINTS, np.nan)] * len(decoded))
 
 
 def with_ends(decoded: list[list[Decoded]], pairs: Pairs) -> list[list[Decoded]]:
@@ -235,6 +236,7 @@ def aligned(start: list[str], end: list[str]) -> list[tuple[str, str]]:
 
 WALKS: dict[str, Callable[[molvae.MolVAE, Pairs, int], Paths]] = {
     **{curve: partial(along, curve=curve) for curve in CURVES},
+    "smooth": smooth,
     "random": at_random,
     "mutation": by_mutation,
 }
@@ -253,14 +255,14 @@ def measured(paths: Paths, *, strict: bool) -> dict[str, float]:
 
 def measures_of(decoded: list[Decoded], density: np.ndarray, *, strict: bool) -> dict[str, float]:
     """What is measured of one path."""
-    last = POINTS - 1
+    last = len(decoded) - 1
     kept = [
         place
         for place, one in enumerate(decoded)
         if one.smiles and (one.strict or not strict or place in (0, last))
     ]
     smiles = [decoded[place].smiles for place in kept]
-    positions = POSITIONS[kept]
+    positions = np.linspace(0, 1, len(decoded))[kept]
     way = Way(smiles)
     inside = set(smiles) - {smiles[0], smiles[-1]}
     atoms = np.array([heavy_atoms(one) for one in smiles])
@@ -273,8 +275,8 @@ def measures_of(decoded: list[Decoded], density: np.ndarray, *, strict: bool) ->
         "no path": float(bool(way.objection())),
         "filters": float(np.mean([passes(one) for one in inside])) if inside else np.nan,
         "drift": float(drift[1:-1].mean()) if len(kept) > 2 else np.nan,
-        "strict": float(np.mean([one.strict for one in decoded[1:-1]])),
-        "density": float(density[1:-1].mean()),
+        "strict": float(np.mean([one.strict for one in decoded[1:-1]])) if last > 1 else np.nan,
+        "density": float(density[1:-1].mean()) if last > 1 else np.nan,
     }
 
 

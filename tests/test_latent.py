@@ -166,7 +166,7 @@ def test_a_path_starts_and_ends_at_what_was_given(
 ) -> None:
     ends = sample["smiles"].iloc[[0, 1, 2]].tolist()
     for kind in ("slerp", "lerp"):
-        table = model.interpolate(ends, steps=5, path=kind).table
+        table = model.interpolate(ends, steps=5, path=kind, spacing="latent").table
         assert table.loc[table["given"], "smiles"].tolist() == ends
         assert table["smiles"].iloc[0] == ends[0]
         assert table["smiles"].iloc[-1] == ends[-1]
@@ -175,7 +175,8 @@ def test_a_path_starts_and_ends_at_what_was_given(
         assert table["points"].sum() <= 3 + 2 * 3
         assert table["similarity_start"].iloc[0] == table["similarity_end"].iloc[-1] == 1
         assert table["strict"].all()
-        everything = model.interpolate(ends, steps=5, path=kind, strict=False).table
+        walked = model.interpolate(ends, steps=5, path=kind, spacing="latent", strict=False)
+        everything = walked.table
         assert set(table["smiles"]) <= set(everything["smiles"])
         assert everything["points"].sum() == 3 + 2 * 3
 

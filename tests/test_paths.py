@@ -17,7 +17,7 @@ from molvae.codec import Encodings
 from molvae.errors import MoleculeError, SettingsError
 from molvae.latent.curves import CURVES, dense, evenly, lerp, relaxed, slerp
 from molvae.latent.paths import interpolate
-from molvae.latent.ways import Way, placed
+from molvae.latent.ways import SHARPNESS, Way, placed, smoothest
 
 SHARES = np.linspace(0, 1, 33)
 
@@ -170,6 +170,38 @@ def test_the_best_places_in_order_are_those_of_a_full_search() -> None:
     cost, least = (np.square(nearer[list(one)] - wanted).sum() for one in (found, best))
     assert cost == pytest.approx(least)
     assert placed([], start, end, 3) == []
+
+
+def test_the_smoothest_way_is_that_of_a_full_search() -> None:
+    from itertools import combinations
+
+    smiles = ["CCCCCN", "CCCCO", "c1ccccc1", "CCCCN", "CCCO", "CCO", "CCCN"]
+    start, end = "CCCCCO", "CCN"
+
+    def cost(places: Sequence[int]) -> float:
+        way = Way([start, *(smiles[place] for place in places), end])
+        return float(np.power(way.jumps, SHARPNESS).sum())
+
+    choices = [one for count in range(4) for one in combinations(range(len(smiles)), count)]
+    found = smoothest(smiles, start, end, 3)
+    assert cost(found) == pytest.approx(min(cost(one) for one in choices))
+    assert 0 < len(found) <= 3
+    assert smoothest([], start, end, 3) == smoothest(["c1ccccc1"], start, end, 3) == []
+
+
+def test_a_smooth_path_takes_smaller_steps(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    ends = sample["smiles"].iloc[[3, 7, 9]].tolist()
+    smooth, again, other = (
+        model.interpolate(ends, steps=7, strict=False, seed=seed) for seed in (0, 0, 1)
+    )
+    pd.testing.assert_frame_equal(smooth.table, again.table)
+    assert smooth.table["smiles"].tolist() != other.table["smiles"].tolist()
+    plain = model.interpolate(ends, steps=7, strict=False, spacing="latent")
+    assert max(smooth.largest_jumps) < max(plain.largest_jumps)
+    between = smooth.table[~smooth.table["given"]]
+    assert between["position"].between(0, 2).all()
+    assert between["noise"].between(0.2, 0.8).all()
+    assert len(between) <= 2 * 5
 
 
 def test_no_path_is_said_and_why() -> None:

@@ -51,6 +51,18 @@ def similarities(one: str, others: Sequence[str]) -> list[float]:
     return list(DataStructs.BulkTanimotoSimilarity(morgan(one), [morgan(each) for each in others]))
 
 
+def all_similarities(smiles: Sequence[str]) -> np.ndarray:
+    """Tanimoto similarities of SMILES to each other, (N, N) float64, 0 to 1.
+
+    >>> all_similarities(["CCO", "OCC", "F"])
+    array([[1., 1., 0.],
+           [1., 1., 0.],
+           [0., 0., 1.]])
+    """
+    prints = [morgan(each) for each in smiles]
+    return np.array([DataStructs.BulkTanimotoSimilarity(one, prints) for one in prints])
+
+
 def mean_similarities(smiles: Sequence[str], others: Sequence[str]) -> list[float]:
     """The mean Tanimoto similarity of each SMILES to others, 0 to 1.
 

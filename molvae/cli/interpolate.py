@@ -18,7 +18,7 @@ from molvae.cli.output import check_image, check_table, write_table
     type=click.IntRange(3),
     default=9,
     show_default=True,
-    help="Points of each leg, both ends included.",
+    help="Points of each leg, both ends included; the most that a smooth one has.",
 )
 @click.option(
     "--path",
@@ -30,13 +30,14 @@ from molvae.cli.output import check_image, check_table, write_table
 )
 @click.option(
     "--spacing",
-    default="latent",
+    default="smooth",
     show_default=True,
     metavar="NAME",
-    help="latent (even along the path) or similarity (so that it changes evenly).",
+    help="smooth (small steps), latent (even along the path) or similarity (even in it).",
 )
 @options.keep_repaired
 @options.flatten
+@options.seed
 @options.output
 @options.image
 @options.device
@@ -48,6 +49,7 @@ def interpolate(
     spacing: str,
     keep_repaired: bool,
     flatten: bool,
+    seed: int,
     output: str,
     image: str | None,
     device: str,
@@ -56,13 +58,19 @@ def interpolate(
 
     Each distinct molecule is a row, with its Tanimoto similarity to the first and the last
     compound, and the log density of its point under the model's prior. The picture shows the
-    two similarities below each molecule. Points whose string SELFIES had to repair are left out,
-    and counted. The first and the last are the compounds given; a molecule is a row only once.
+    two similarities below each molecule. The first and the last are the compounds given; a
+    molecule is a row only once.
+
+    Between two latents the likeliest molecules change little, then all at once. So for `smooth`
+    some 500 molecules are drawn along the path, around its points, and those are taken, in their
+    order, from each of which it is a small step (1 - Tanimoto) to the next. `latent` takes what
+    points at even distances decode to, `similarity` eight times as many points, of which those
+    are taken that make the molecules change most evenly; points whose string SELFIES had to
+    repair are left out, and counted.
 
     `dense` starts with the great arc and moves it, where it is less dense than its ends, to
-    where molecules lie. `similarity` decodes eight times as many points and takes those that
-    make the molecules change most evenly. There is no path, and it is said, where nothing lies
-    between, or one jump (1 - Tanimoto) is 90% of that between the compounds.
+    where molecules lie. There is no path, and it is said, where nothing lies between, or one
+    jump is 90% of that between the compounds.
 
     \b
     Example:
@@ -81,6 +89,7 @@ def interpolate(
         spacing=spacing,
         flat=flatten,
         strict=not keep_repaired,
+        seed=seed,
     )
     write_table(walked.table, output)
     if image is not None:

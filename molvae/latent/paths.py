@@ -18,13 +18,20 @@ from molvae.codec import Codec, Encodings
 from molvae.errors import SettingsError, nearest
 from molvae.latent.compounds import encoded
 from molvae.latent.curves import CURVES
-from molvae.latent.ways import Way, placed
+from molvae.latent.ways import Way, placed, smoothest
 
-SPACINGS = ("latent", "similarity")
-"""How points are placed along a path; the names are also values of ``--spacing``."""
+SMOOTH, LATENT, SIMILARITY = "smooth", "latent", "similarity"
+SPACINGS = (SMOOTH, LATENT, SIMILARITY)
+"""How molecules are placed along a path; the names are also values of ``--spacing``."""
 
 FINE = 8
 """Points that are decoded for each one that is placed by similarity."""
+
+POINTS = 32
+"""Points of a curve around which molecules are drawn for a smooth path."""
+
+NOISES = np.linspace(0.2, 0.8, 16)
+"""How noisy each of these points is made, once each, before it is decoded."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,9 @@ class MoleculePath:
     Attributes:
         table: A row for each distinct molecule along the path: ``smiles``, ``position`` (0 at
             the first compound, 1 at the next, and so on), ``points`` of the path that decode
-            to it, ``given`` for the compounds themselves, ``strict``, ``density`` (log p(z) under
-            the model's prior, in nats, at its first point; at the posterior mean of a compound),
+            to it, ``given`` for the compounds themselves, ``strict``,
+            ``noise`` that its first point was decoded with, ``density`` (log p(z) under the
+            model's prior, in nats, at its first point; at the posterior mean of a compound),
             ``similarity_start`` and ``similarity_end`` (Tanimoto, Morgan 2), the usual properties.
         largest_jumps: Of each leg, the largest 1 - Tanimoto between consecutive molecules.
         notes: What a reader should know, such as an end that the model doesn't reconstruct, or
@@ -67,22 +75,28 @@ def interpolate(
     *,
     steps: int = 9,
     curve: str = "slerp",
-    spacing: str = "latent",
+    spacing: str = SMOOTH,
     flat: bool = False,
     strict: bool = True,
+    seed: int = 0,
 ) -> MoleculePath:
     """Walk from compound to compound through the latent space, decoding greedily.
 
     Args:
         codec: The model.
         compounds: Two or more SMILES.
-        steps: Points of each leg, both ends included.
+        steps: Points of each leg, both ends included; the most that a smooth one has.
         curve: A name in `CURVES`.
-        spacing: A name in `SPACINGS`: points at even distances along the curve, or so that
-            similarity to the start of the leg minus similarity to its end falls evenly.
+        spacing: A name in `SPACINGS`. At even distances of the curve (``latent``), or so that
+            similarity to the start of the leg minus similarity to its end falls evenly
+            (``similarity``), points are decoded as they are. For a ``smooth`` path molecules are
+            drawn around `POINTS` of them, made as noisy as each of `NOISES`, and those are taken,
+            in the order of the curve, that make the jumps from one to the next small.
         flat: Take stereo, isotopes and neutralisable charges of the compounds away too, whatever
             the model's own standard keeps.
-        strict: Leave out points whose string SELFIES had to repair; a note counts them.
+        strict: Leave out points whose string SELFIES had to repair; a note counts them, except on
+            a smooth path.
+        seed: Of the noise.
 
     Raises:
         MoleculeError: For a compound that the model can't encode.
@@ -96,11 +110,11 @@ def interpolate(
         for smiles, one in zip(ends.smiles, back, strict=True)
         if smiles != one.smiles
     ]
-    count = steps if spacing == "latent" else FINE * (steps - 1) + 1
+    count = {LATENT: steps, SIMILARITY: FINE * (steps - 1) + 1, SMOOTH: POINTS + 2}[spacing]
     points = CURVES[curve](codec, ends.mean[:-1], ends.mean[1:], count)[:, 1:-1]
-    walked = _decoded(codec, points)
+    walked = _decoded(codec, points, NOISES if spacing == SMOOTH else np.zeros(1), seed)
     usable = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
-    if len(usable) < len(walked):
+    if len(usable) < len(walked) and spacing != SMOOTH:
         left_out = len(walked) - len(usable)
         notes.append(
             f"{left_out} of {len(walked)} points between needed repair or hold nothing: left out."
@@ -108,8 +122,11 @@ def interpolate(
     legs, jumps = [], []
     for leg, (start, end) in enumerate(zip(ends.smiles[:-1], ends.smiles[1:], strict=True)):
         between = usable[usable["leg"] == leg]
-        if spacing == "similarity":
-            between = between.iloc[placed(between["smiles"].tolist(), start, end, steps - 2)]
+        names = between["smiles"].tolist()
+        if spacing == SIMILARITY:
+            between = between.iloc[placed(names, start, end, steps - 2)]
+        elif spacing == SMOOTH:
+            between = between.iloc[smoothest(names, start, end, steps - 2)]
         way = Way([start, *between["smiles"], end])
         legs.append(between)
         jumps.append(way.largest_jump)
@@ -128,21 +145,24 @@ def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> No
         raise SettingsError(f"No spacing {spacing!r}.{nearest(spacing, SPACINGS)}")
 
 
-def _decoded(codec: Codec, points: np.ndarray) -> pd.DataFrame:
-    """A row for each point between, (L, S, D)."""
+def _decoded(codec: Codec, points: np.ndarray, noises: np.ndarray, seed: int) -> pd.DataFrame:
+    """A row for each point between, (L, S, D), and noise, (K,)."""
     legs, count, width = points.shape
     latents = points.reshape(-1, width).astype(np.float32)
-    found = codec.decode(latents)
+    density = codec.log_density(latents)
+    noise = np.tile(noises, legs * count)
+    found = codec.decode(np.repeat(latents, len(noises), axis=0), noise=noise, seed=seed)
     leg = np.repeat(np.arange(legs), count)
     share = np.tile(np.linspace(0, 1, count + 2)[1:-1], legs)
     return pd.DataFrame(
         {
-            "leg": leg,
-            "position": leg + share,
+            "leg": np.repeat(leg, len(noises)),
+            "position": np.repeat(leg + share, len(noises)),
             "smiles": [one.smiles for one in found],
             "given": False,
             "strict": [one.strict for one in found],
-            "density": codec.log_density(latents),
+            "noise": noise,
+            "density": np.repeat(density, len(noises)),
         }
     )
 
@@ -156,6 +176,7 @@ def _stops(codec: Codec, ends: Encodings) -> pd.DataFrame:
             "smiles": ends.smiles,
             "given": True,
             "strict": True,
+            "noise": 0.0,
             "density": codec.log_density(ends.mean),
         }
     )
@@ -171,6 +192,7 @@ def _collapse(walked: pd.DataFrame, ends: Encodings) -> pd.DataFrame:
             points=("position", "size"),
             given=("given", "first"),
             strict=("strict", "first"),
+            noise=("noise", "first"),
             density=("density", "first"),
         )
         .sort_values("position", ignore_index=True)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from molvae.chem.fingerprints import similarities, tanimoto
+from molvae.chem.fingerprints import all_similarities, similarities, tanimoto
 
 NEARLY = 0.9
 """The share of the way between two compounds that makes one step too long to call it a path."""
+
+SHARPNESS = 6
+"""The power of a jump that a smooth way pays for: so high that the largest jumps count most."""
 
 
 class Way:
@@ -83,4 +86,39 @@ def placed(smiles: Sequence[str], start: str, end: str, count: int) -> list[int]
     places = [int(least[-1].argmin())]
     for row in least[-2::-1]:
         places.append(int(row[: places[-1] + 1].argmin()))
+    return places[::-1]
+
+
+def smoothest(smiles: Sequence[str], start: str, end: str, count: int) -> list[int]:
+    """Choose molecules of many along a path so that the jumps of the way are small.
+
+    The sum of the jumps (1 - Tanimoto), each to the power of `SHARPNESS`, is the least of all
+    choices that keep the order, found by dynamic programming.
+
+    Args:
+        smiles: The molecules between, in order.
+        start: Where the path begins.
+        end: Where it ends.
+        count: How many to choose, at most.
+
+    Returns:
+        Their places, rising.
+
+    >>> smoothest(["CCCCCN", "CCCCO", "c1ccccc1", "CCCO"], "CCCCCO", "CCO", 2)
+    [1, 3]
+    """
+    names = [start, *smiles, end]
+    costs = np.triu((1 - all_similarities(names)) ** SHARPNESS, 1)
+    costs[np.tril_indices(len(names))] = np.inf  # no way back
+    least, before = costs[0], []
+    totals = [least[-1]]
+    for _ in range(min(count, len(smiles))):
+        through = least[:, None] + costs
+        before.append(through.argmin(axis=0))
+        least = through.min(axis=0)
+        totals.append(least[-1])
+    place, places = len(names) - 1, []
+    for row in before[: int(np.argmin(totals))][::-1]:
+        place = int(row[place])
+        places.append(place - 1)
     return places[::-1]
