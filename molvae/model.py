@@ -48,6 +48,7 @@ from molvae.latent.paths import SMOOTH, MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
 from molvae.latent.repair import COUNT, DRAWS, Asked, edit_price, repair
 from molvae.latent.repair import ROWS as REPAIRED
+from molvae.latent.smoothing import ROUNDS
 from molvae.latent.typicality import ROWS, SAMPLES, score
 from molvae.parallel import ordered
 
@@ -227,6 +228,7 @@ class MolVAE:
         steps: int = 9,
         path: str = "slerp",
         spacing: str = SMOOTH,
+        rounds: int = ROUNDS,
         flat: bool = False,
         strict: bool = True,
         seed: int = 0,
@@ -238,6 +240,7 @@ class MolVAE:
             steps=steps,
             curve=path,
             spacing=spacing,
+            rounds=rounds,
             flat=flat,
             strict=strict,
             seed=seed,

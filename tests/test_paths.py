@@ -189,19 +189,34 @@ def test_the_smoothest_way_is_that_of_a_full_search() -> None:
     assert smoothest([], start, end, 3) == smoothest(["c1ccccc1"], start, end, 3) == []
 
 
-def test_a_smooth_path_takes_smaller_steps(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
-    ends = sample["smiles"].iloc[[3, 7, 9]].tolist()
-    smooth, again, other = (
-        model.interpolate(ends, steps=7, strict=False, seed=seed) for seed in (0, 0, 1)
+def test_a_smooth_path_takes_the_smallest_steps() -> None:
+    ends = ["CO", "C" * 12 + "O"]
+    smooth, plain = (
+        interpolate(Alcohols(), ends, steps=7, spacing=spacing) for spacing in ("smooth", "latent")
     )
-    pd.testing.assert_frame_equal(smooth.table, again.table)
-    assert smooth.table["smiles"].tolist() != other.table["smiles"].tolist()
-    plain = model.interpolate(ends, steps=7, strict=False, spacing="latent")
-    assert max(smooth.largest_jumps) < max(plain.largest_jumps)
-    between = smooth.table[~smooth.table["given"]]
-    assert between["position"].between(0, 2).all()
-    assert between["noise"].between(0.2, 0.8).all()
-    assert len(between) <= 2 * 5
+    assert smooth.largest_jumps[0] < plain.largest_jumps[0]
+    every = ["C" * length + "O" for length in range(1, 13)]
+    best = smoothest(every[1:-1], *ends, 5)
+    assert smooth.table["smiles"].tolist() == [
+        ends[0],
+        *(every[place + 1] for place in best),
+        ends[1],
+    ]
+    assert smooth.table["position"].is_monotonic_increasing
+    assert smooth.table.loc[~smooth.table["given"], "noise"].between(0.2, 0.8).all()
+
+
+def test_a_smooth_path_repeats_by_its_seed(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    ends = sample["smiles"].iloc[[3, 7, 3]].tolist()
+    walked, again, longer = (
+        model.interpolate(ends, steps=5, rounds=rounds, seed=3) for rounds in (1, 1, 3)
+    )
+    pd.testing.assert_frame_equal(walked.table, again.table)
+    assert (~walked.table["given"]).sum() <= 2 * 3
+    assert max(longer.largest_jumps) <= max(walked.largest_jumps)
+    same = model.interpolate([ends[0], ends[0]])
+    assert same.table["smiles"].tolist() == ends[:1]
+    assert same.largest_jumps == [0]
 
 
 def test_no_path_is_said_and_why() -> None:

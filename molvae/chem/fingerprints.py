@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ def _generator(bits: int, radius: int = RADIUS) -> Any:
     return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
 
 
+@lru_cache(maxsize=4096)
 def morgan(smiles: str) -> DataStructs.ExplicitBitVect:
     """The Morgan fingerprint, radius 2, 2048 bits (doi:10.1021/ci100050t)."""
     return _generator(BITS).GetFingerprint(parse(smiles))

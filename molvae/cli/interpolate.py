@@ -35,6 +35,13 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="NAME",
     help="smooth (small steps), latent (even along the path) or similarity (even in it).",
 )
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=6,
+    show_default=True,
+    help="Draws for a smooth path: more make smaller steps, half a second each.",
+)
 @options.keep_repaired
 @options.flatten
 @options.seed
@@ -47,6 +54,7 @@ def interpolate(
     steps: int,
     path: str,
     spacing: str,
+    rounds: int,
     keep_repaired: bool,
     flatten: bool,
     seed: int,
@@ -62,8 +70,9 @@ def interpolate(
     molecule is a row only once.
 
     Between two latents the likeliest molecules change little, then all at once. So for `smooth`
-    some 500 molecules are drawn along the path, around its points, and those are taken, in their
-    order, from each of which it is a small step (1 - Tanimoto) to the next. `latent` takes what
+    molecules are drawn along the path, around its points, and those are taken, in their order,
+    from each of which it is a small step (1 - Tanimoto) to the next; where the largest step is
+    left, others are drawn, some 800 in all. `latent` takes what
     points at even distances decode to, `similarity` eight times as many points, of which those
     are taken that make the molecules change most evenly; points whose string SELFIES had to
     repair are left out, and counted.
@@ -87,6 +96,7 @@ def interpolate(
         steps=steps,
         path=path,
         spacing=spacing,
+        rounds=rounds,
         flat=flatten,
         strict=not keep_repaired,
         seed=seed,

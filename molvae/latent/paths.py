@@ -18,7 +18,8 @@ from molvae.codec import Codec, Encodings
 from molvae.errors import SettingsError, nearest
 from molvae.latent.compounds import encoded
 from molvae.latent.curves import CURVES
-from molvae.latent.ways import Way, placed, smoothest
+from molvae.latent.smoothing import ROUNDS, drawn, smoothed
+from molvae.latent.ways import Way, placed
 
 SMOOTH, LATENT, SIMILARITY = "smooth", "latent", "similarity"
 SPACINGS = (SMOOTH, LATENT, SIMILARITY)
@@ -26,12 +27,6 @@ SPACINGS = (SMOOTH, LATENT, SIMILARITY)
 
 FINE = 8
 """Points that are decoded for each one that is placed by similarity."""
-
-POINTS = 32
-"""Points of a curve around which molecules are drawn for a smooth path."""
-
-NOISES = np.linspace(0.2, 0.8, 16)
-"""How noisy each of these points is made, once each, before it is decoded."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +71,7 @@ def interpolate(
     steps: int = 9,
     curve: str = "slerp",
     spacing: str = SMOOTH,
+    rounds: int = ROUNDS,
     flat: bool = False,
     strict: bool = True,
     seed: int = 0,
@@ -90,8 +86,10 @@ def interpolate(
         spacing: A name in `SPACINGS`. At even distances of the curve (``latent``), or so that
             similarity to the start of the leg minus similarity to its end falls evenly
             (``similarity``), points are decoded as they are. For a ``smooth`` path molecules are
-            drawn around `POINTS` of them, made as noisy as each of `NOISES`, and those are taken,
-            in the order of the curve, that make the jumps from one to the next small.
+            drawn around them, and those taken that make the steps from one to the next small; see
+            `molvae.latent.smoothing.smoothed`.
+        rounds: How often molecules are drawn for a smooth path: first along all of it, then where
+            its largest step is.
         flat: Take stereo, isotopes and neutralisable charges of the compounds away too, whatever
             the model's own standard keeps.
         strict: Leave out points whose string SELFIES had to repair; a note counts them, except on
@@ -103,6 +101,7 @@ def interpolate(
         SettingsError: For fewer than two compounds, too few steps, an unknown curve or spacing.
     """
     _check(compounds, steps, curve, spacing)
+    rounds, seed = checks.count("rounds", rounds), checks.seed(seed)
     ends = encoded(codec, compounds, flat=flat)
     back = codec.decode(ends.mean)
     notes = [
@@ -110,28 +109,36 @@ def interpolate(
         for smiles, one in zip(ends.smiles, back, strict=True)
         if smiles != one.smiles
     ]
-    count = {LATENT: steps, SIMILARITY: FINE * (steps - 1) + 1, SMOOTH: POINTS + 2}[spacing]
-    points = CURVES[curve](codec, ends.mean[:-1], ends.mean[1:], count)[:, 1:-1]
-    walked = _decoded(codec, points, NOISES if spacing == SMOOTH else np.zeros(1), seed)
-    usable = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
-    if len(usable) < len(walked) and spacing != SMOOTH:
-        left_out = len(walked) - len(usable)
-        notes.append(
-            f"{left_out} of {len(walked)} points between needed repair or hold nothing: left out."
-        )
-    legs, jumps = [], []
+    walks, jumps = [_stops(codec, ends)], []
+    left_out = 0
     for leg, (start, end) in enumerate(zip(ends.smiles[:-1], ends.smiles[1:], strict=True)):
-        between = usable[usable["leg"] == leg]
-        names = between["smiles"].tolist()
-        if spacing == SIMILARITY:
-            between = between.iloc[placed(names, start, end, steps - 2)]
-        elif spacing == SMOOTH:
-            between = between.iloc[smoothest(names, start, end, steps - 2)]
+        both = ends.taken(np.array([leg, leg + 1]))
+        if spacing == SMOOTH:
+            between = smoothed(
+                codec,
+                both,
+                CURVES[curve],
+                steps - 2,
+                rounds=rounds,
+                strict=strict,
+                seed=seed,
+                leg=leg,
+            )
+        else:
+            count = steps if spacing == LATENT else FINE * (steps - 1) + 1
+            points = CURVES[curve](codec, both.mean[:1], both.mean[1:], count)[0, 1:-1]
+            walked = drawn(codec, points, np.linspace(0, 1, count)[1:-1], np.zeros(1))
+            between = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
+            left_out += len(walked) - len(between)
+            if spacing == SIMILARITY:
+                between = between.iloc[placed(between["smiles"].tolist(), start, end, steps - 2)]
         way = Way([start, *between["smiles"], end])
-        legs.append(between)
+        walks.append(between.assign(position=leg + between["position"]))
         jumps.append(way.largest_jump)
         notes += [note for note in [way.objection()] if note]
-    return MoleculePath(_collapse(pd.concat([_stops(codec, ends), *legs]), ends), jumps, notes)
+    if left_out:
+        notes.append(f"{left_out} points between needed repair or hold nothing: left out.")
+    return MoleculePath(_collapse(pd.concat(walks), ends), jumps, notes)
 
 
 def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> None:
@@ -145,33 +152,10 @@ def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> No
         raise SettingsError(f"No spacing {spacing!r}.{nearest(spacing, SPACINGS)}")
 
 
-def _decoded(codec: Codec, points: np.ndarray, noises: np.ndarray, seed: int) -> pd.DataFrame:
-    """A row for each point between, (L, S, D), and noise, (K,)."""
-    legs, count, width = points.shape
-    latents = points.reshape(-1, width).astype(np.float32)
-    density = codec.log_density(latents)
-    noise = np.tile(noises, legs * count)
-    found = codec.decode(np.repeat(latents, len(noises), axis=0), noise=noise, seed=seed)
-    leg = np.repeat(np.arange(legs), count)
-    share = np.tile(np.linspace(0, 1, count + 2)[1:-1], legs)
-    return pd.DataFrame(
-        {
-            "leg": np.repeat(leg, len(noises)),
-            "position": np.repeat(leg + share, len(noises)),
-            "smiles": [one.smiles for one in found],
-            "given": False,
-            "strict": [one.strict for one in found],
-            "noise": noise,
-            "density": np.repeat(density, len(noises)),
-        }
-    )
-
-
 def _stops(codec: Codec, ends: Encodings) -> pd.DataFrame:
     """A row for each compound that was given."""
     return pd.DataFrame(
         {
-            "leg": np.arange(len(ends.smiles)),
             "position": np.arange(len(ends.smiles), dtype=float),
             "smiles": ends.smiles,
             "given": True,
@@ -195,7 +179,7 @@ def _collapse(walked: pd.DataFrame, ends: Encodings) -> pd.DataFrame:
             noise=("noise", "first"),
             density=("density", "first"),
         )
-        .sort_values("position", ignore_index=True)
+        .sort_values("position", kind="stable", ignore_index=True)
     )
     names = table["smiles"].tolist()
     table["similarity_start"] = similarities(ends.smiles[0], names)

@@ -108,14 +108,14 @@ def smoothest(smiles: Sequence[str], start: str, end: str, count: int) -> list[i
     [1, 3]
     """
     names = [start, *smiles, end]
-    costs = np.triu((1 - all_similarities(names)) ** SHARPNESS, 1)
-    costs[np.tril_indices(len(names))] = np.inf  # no way back
+    jumps = (1 - all_similarities(names)).astype(np.float32)
+    costs = np.where(np.tri(len(names), dtype=bool), np.inf, jumps**SHARPNESS)  # no way back
     least, before = costs[0], []
     totals = [least[-1]]
     for _ in range(min(count, len(smiles))):
         through = least[:, None] + costs
         before.append(through.argmin(axis=0))
-        least = through.min(axis=0)
+        least = np.take_along_axis(through, before[-1][None], axis=0)[0]
         totals.append(least[-1])
     place, places = len(names) - 1, []
     for row in before[: int(np.argmin(totals))][::-1]:
