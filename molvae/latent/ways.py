@@ -11,7 +11,7 @@ from molvae.chem.fingerprints import all_similarities, similarities, tanimoto
 NEARLY = 0.9
 """The share of the way between two compounds that makes one step too long to call it a path."""
 
-SHARPNESS = 6
+SHARPNESS = 12
 """The power of a jump that a smooth way pays for: so high that the largest jumps count most."""
 
 
