@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -231,6 +231,7 @@ class MolVAE:
         rounds: int = ROUNDS,
         flat: bool = False,
         strict: bool = True,
+        filters: Sequence[str] = (),
         seed: int = 0,
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
@@ -243,6 +244,7 @@ class MolVAE:
             rounds=rounds,
             flat=flat,
             strict=strict,
+            filters=filters,
             seed=seed,
         )
 

@@ -42,6 +42,7 @@ from molvae.cli.output import check_image, check_table, write_table
     show_default=True,
     help="Draws for a smooth path: more make smaller steps, half a second each.",
 )
+@options.filters
 @options.keep_repaired
 @options.flatten
 @options.seed
@@ -55,6 +56,7 @@ def interpolate(
     path: str,
     spacing: str,
     rounds: int,
+    filters: tuple[str, ...],
     keep_repaired: bool,
     flatten: bool,
     seed: int,
@@ -99,6 +101,7 @@ def interpolate(
         rounds=rounds,
         flat=flatten,
         strict=not keep_repaired,
+        filters=filters,
         seed=seed,
     )
     write_table(walked.table, output)

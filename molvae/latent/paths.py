@@ -11,6 +11,7 @@ import pandas as pd
 
 from molvae import settings as checks
 from molvae.chem.drawing import draw_grid
+from molvae.chem.filters import known_filter
 from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
@@ -18,7 +19,7 @@ from molvae.codec import Codec, Encodings
 from molvae.errors import SettingsError, nearest
 from molvae.latent.compounds import encoded
 from molvae.latent.curves import CURVES
-from molvae.latent.smoothing import ROUNDS, drawn, smoothed
+from molvae.latent.smoothing import ROUNDS, drawn, smoothed, usable
 from molvae.latent.ways import Way, placed
 
 SMOOTH, LATENT, SIMILARITY = "smooth", "latent", "similarity"
@@ -74,6 +75,7 @@ def interpolate(
     rounds: int = ROUNDS,
     flat: bool = False,
     strict: bool = True,
+    filters: Sequence[str] = (),
     seed: int = 0,
 ) -> MoleculePath:
     """Walk from compound to compound through the latent space, decoding greedily.
@@ -94,13 +96,18 @@ def interpolate(
             the model's own standard keeps.
         strict: Leave out points whose string SELFIES had to repair; a note counts them, except on
             a smooth path.
+        filters: Leave out molecules between that these object to, names in
+            `molvae.chem.filters.FILTERS`.
         seed: Of the noise.
 
     Raises:
         MoleculeError: For a compound that the model can't encode.
-        SettingsError: For fewer than two compounds, too few steps, an unknown curve or spacing.
+        SettingsError: For fewer than two compounds, too few steps, or an unknown curve, spacing or
+            filter.
     """
     _check(compounds, steps, curve, spacing)
+    for name in filters:
+        known_filter(name)
     rounds, seed = checks.count("rounds", rounds), checks.seed(seed)
     ends = encoded(codec, compounds, flat=flat)
     back = codec.decode(ends.mean)
@@ -121,6 +128,7 @@ def interpolate(
                 steps - 2,
                 rounds=rounds,
                 strict=strict,
+                filters=filters,
                 seed=seed,
                 leg=leg,
             )
@@ -128,7 +136,7 @@ def interpolate(
             count = steps if spacing == LATENT else FINE * (steps - 1) + 1
             points = CURVES[curve](codec, both.mean[:1], both.mean[1:], count)[0, 1:-1]
             walked = drawn(codec, points, np.linspace(0, 1, count)[1:-1], np.zeros(1))
-            between = walked[(walked["smiles"] != "") & (walked["strict"] | (not strict))]
+            between = usable(walked, strict, filters)
             left_out += len(walked) - len(between)
             if spacing == SIMILARITY:
                 between = between.iloc[placed(between["smiles"].tolist(), start, end, steps - 2)]
@@ -137,7 +145,12 @@ def interpolate(
         jumps.append(way.largest_jump)
         notes += [note for note in [way.objection()] if note]
     if left_out:
-        notes.append(f"{left_out} points between needed repair or hold nothing: left out.")
+        why = (
+            "needed repair, hold nothing or fail a filter"
+            if filters
+            else "needed repair or hold nothing"
+        )
+        notes.append(f"{left_out} points between {why}: left out.")
     return MoleculePath(_collapse(pd.concat(walks), ends), jumps, notes)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
+from molvae.chem.filters import objection
+from molvae.chem.molecules import parse
 from molvae.codec import Codec, Encodings
 from molvae.latent.curves import Curve
 from molvae.latent.ways import Way, smoothest
@@ -60,6 +64,21 @@ def drawn(
     )
 
 
+def usable(rows: pd.DataFrame, strict: bool, filters: Sequence[str]) -> pd.DataFrame:
+    """Those rows of `drawn` that may be on a path.
+
+    Args:
+        rows: Some.
+        strict: Leave out strings that SELFIES had to repair.
+        filters: Leave out what these object to, names in `molvae.chem.filters.FILTERS`.
+    """
+    rows = rows[(rows["smiles"] != "") & (rows["strict"] | (not strict))]
+    if not filters:
+        return rows
+    passing = {one: not objection(parse(one), filters) for one in set(rows["smiles"])}
+    return rows[[passing[one] for one in rows["smiles"]]]
+
+
 def smoothed(
     codec: Codec,
     ends: Encodings,
@@ -68,6 +87,7 @@ def smoothed(
     *,
     rounds: int,
     strict: bool,
+    filters: Sequence[str],
     seed: int,
     leg: int,
 ) -> pd.DataFrame:
@@ -84,7 +104,8 @@ def smoothed(
         curve: Between latents.
         count: How many to choose, at most.
         rounds: How often molecules are drawn.
-        strict: Leave out strings that SELFIES had to repair.
+        strict: See `usable`.
+        filters: Likewise.
         seed: Of the noise.
         leg: Of a longer path, which has noise of its own.
 
@@ -104,7 +125,7 @@ def smoothed(
             seed=seed,
             first_block=leg * rounds + number,
         )
-        more = more[~more["smiles"].isin(["", start, end]) & (more["strict"] | (not strict))]
+        more = usable(more[~more["smiles"].isin([start, end])], strict, filters)
         pool = pd.concat([pool, more]).drop_duplicates("smiles")
         pool = pool.sort_values("position", kind="stable", ignore_index=True)
         chosen = pool.iloc[smoothest(pool["smiles"].tolist(), start, end, count)]
