@@ -111,9 +111,6 @@ class Codec(Protocol):
     def encode(self, smiles: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode molecules, a row each."""
 
-    def encode_written(self, decoded: Sequence[Decoded]) -> Encodings:
-        """Encode what was decoded as it was written, a row each; what isn't strict isn't read."""
-
     def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode what can be read of texts that may be no molecules, a row each."""
 
@@ -189,20 +186,6 @@ class NetworkCodec:
             workers=self._workers,
         )
         return self._encodings(rows)
-
-    def encode_written(self, decoded: Sequence[Decoded]) -> Encodings:
-        """Encode what was decoded as it was written, a row each; what isn't strict isn't read.
-
-        A strict string is one of its molecule, so no chemistry is needed to read it.
-        """
-        return self._encodings(
-            [
-                Encoded(one.smiles, "".join(one.tokens))
-                if one.strict and one.smiles
-                else Encoded("", "", one.reason or "not strict")
-                for one in decoded
-            ]
-        )
 
     def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode what can be read of texts that may be no molecules, a row each.

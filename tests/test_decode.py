@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import molvae
+from molvae import codec as codecs
+from molvae.chem.strings import Constraints, Decoded
 from molvae.corpus import latents as sources
 from molvae.corpus import reading
 from molvae.corpus.latents import open_latents
@@ -98,3 +101,36 @@ def test_what_holds_no_latents_is_refused(model: molvae.MolVAE, tmp_path: Path) 
         model.decode(np.zeros((2, 3, 32)))
     with pytest.raises(SettingsError, match="rows is 1 or more"):
         next(model.decode_chunks(np.zeros((2, 32)), rows=0))
+
+
+def test_a_string_is_read_once_and_forgotten_at_last(
+    model: molvae.MolVAE, latents: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chemistry, read = codecs.decode_many, []
+
+    def counted(strings: list[tuple[str, ...]], constraints: Constraints) -> list[Decoded]:
+        read.extend(strings)
+        return chemistry(strings, constraints)
+
+    monkeypatch.setattr(codecs, "decode_many", counted)
+    codec = codecs.NetworkCodec(model.checkpoint, workers=1)
+    first = codec.decode(latents[:40])
+    assert len(read) == len(set(read)) > 0
+    assert codec.decode(latents[:40]) == first
+    assert len(read) == len(set(read))
+    monkeypatch.setattr(codecs, "REMEMBERED", 1)
+    codec.decode(latents[40:80])
+    assert codec.decode(latents[:40]) == first
+    assert len(read) > len(set(read))
+
+
+@pytest.mark.skipif(
+    not codecs._multiplies_bf16(torch.device("cpu")), reason="this processor has no bf16 products"
+)
+def test_bf16_writes_what_fp32_writes(
+    model: molvae.MolVAE, sample: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    means = model.encode(sample["smiles"].head(256)).mean
+    quick = model.decode(means)["smiles"]
+    monkeypatch.setattr(codecs, "_multiplies_bf16", lambda device: False)
+    assert (quick == model.decode(means)["smiles"]).mean() > 0.9

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 import molvae
+from molvae.chem.filters import objection
 from molvae.chem.fingerprints import tanimoto
+from molvae.chem.molecules import parse
 from molvae.chem.strings import Decoded
 from molvae.codec import Encodings
 from molvae.errors import MoleculeError, SettingsError
@@ -214,6 +216,10 @@ def test_a_smooth_path_repeats_by_its_seed(model: molvae.MolVAE, sample: pd.Data
     pd.testing.assert_frame_equal(walked.table, again.table)
     assert (~walked.table["given"]).sum() <= 2 * 3
     assert max(longer.largest_jumps) <= max(walked.largest_jumps)
+    passing = model.interpolate(ends[:2], rounds=1, filters=["moses"], strict=False).table
+    assert all(not objection(parse(one), ["moses"]) for one in passing["smiles"][~passing["given"]])
+    with pytest.raises(SettingsError, match="No filter 'mose'"):
+        model.interpolate(ends, filters=["mose"])
     same = model.interpolate([ends[0], ends[0]])
     assert same.table["smiles"].tolist() == ends[:1]
     assert same.largest_jumps == [0]

@@ -12,7 +12,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import selfies
 from rdkit import rdBase
@@ -102,13 +102,11 @@ class Decoded:
             a symbol that names its hydrogens, such as ``[NH1+1]``, gets them whether or not the
             bonds that it lacks are written.
         reason: Why it holds no molecule, empty when it does.
-        tokens: The sequence.
     """
 
     smiles: str
     strict: bool
     reason: str = ""
-    tokens: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
 def encode(
@@ -257,7 +255,7 @@ def decode(tokens: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS
             return Decoded("", False, str(error))
         except (selfies.DecoderError, selfies.EncoderError):
             return Decoded("", False, "not a SELFIES string")
-    return Decoded(to_smiles(molecule), strict, tokens=tuple(tokens))
+    return Decoded(to_smiles(molecule), strict)
 
 
 def decode_many(

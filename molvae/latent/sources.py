@@ -225,13 +225,14 @@ def _heard(
         seed=own,
         first_block=blocks[0],
     )
-    encodings = codec.encode_written(decoded)
-    noise = block_noise(len(decoded), codec.latent_dim, own, blocks[0], _ECHO)
+    names = [one.smiles if one.strict else "" for one in decoded]
+    encodings = codec.encode(names)
+    noise = block_noise(len(names), codec.latent_dim, own, blocks[0], _ECHO)
     latents = encodings.mean + encodings.deviation * noise
     usable = encodings.usable
     return [
         latents[start : start + BLOCK][usable[start : start + BLOCK]]
-        for start in range(0, len(decoded), BLOCK)
+        for start in range(0, len(names), BLOCK)
     ]
 
 
