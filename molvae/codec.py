@@ -272,11 +272,11 @@ class NetworkCodec:
         """What strings hold, each of them read once."""
         read = self._read
         fresh = [one for one in dict.fromkeys(strings) if one not in read]
-        if len(read) + len(fresh) > REMEMBERED:
+        if len(read) + len(fresh) > REMEMBERED:  # what isn't asked for now is forgotten
             read = {one: read[one] for one in strings if one in read}
         work = partial(decode_many, constraints=self._checkpoint.constraints)
         read.update(zip(fresh, ordered(work, fresh, self._workers), strict=True))
-        self._read = read
+        self._read = read if len(read) <= REMEMBERED else {}
         return [read[one] for one in strings]
 
     def _write(

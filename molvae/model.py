@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -217,6 +217,7 @@ class MolVAE:
             seed=seed,
             reference=names,
             batch_size=batch_size,
+            workers=self.workers,
             on_taken=on_taken,
         )
         return replace(found, notes=(*notes, *found.notes))
@@ -231,7 +232,7 @@ class MolVAE:
         rounds: int = ROUNDS,
         flat: bool = False,
         strict: bool = True,
-        filters: Sequence[str] = (),
+        filters: str | Iterable[str] = (),
         seed: int = 0,
     ) -> MoleculePath:
         """Walk from compound to compound; see `molvae.latent.paths.interpolate`."""
@@ -244,7 +245,7 @@ class MolVAE:
             rounds=rounds,
             flat=flat,
             strict=strict,
-            filters=filters,
+            filters=_texts(filters),
             seed=seed,
         )
 

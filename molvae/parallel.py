@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -32,8 +34,11 @@ LIMIT = 30.0
 GIVEN_UP = f"given up: it took more than {LIMIT:.0f} seconds"
 """The reason of an item that was."""
 
-_started = False
-"""Whether there are other processes by now: joblib keeps them for a while."""
+LINGERING = 200.0
+"""Seconds for which joblib surely keeps processes that have nothing to do."""
+
+_used = -math.inf
+"""When other processes were last given work, by `time.monotonic`."""
 
 _Work = Callable[[Sequence[Item]], list[Result]]
 
@@ -61,7 +66,7 @@ def ordered(
         given_up: The result of an item that hangs; see `streamed`.
     """
     workers = available_cores() if workers is None else workers
-    if len(items) < (SLIGHT if _started else SMALL):
+    if len(items) < (SLIGHT if time.monotonic() - _used < LINGERING else SMALL):
         workers = 1
     size = max(1, min(CHUNK, -(-len(items) // max(1, workers))))
     chunks = (items[start : start + size] for start in range(0, len(items), size))
@@ -133,8 +138,8 @@ def _pooled(
     workers: int,
     limit: float | None,
 ) -> Iterator[list[Result]]:
-    global _started
-    _started = True
+    global _used
+    _used = time.monotonic()
     # A batch of several chunks would be given the time of one.
     pool = joblib.Parallel(n_jobs=workers, return_as="generator", timeout=limit, batch_size=1)
     results: Iterator[list[Result]] = pool(joblib.delayed(work)(chunk) for chunk in chunks)

@@ -9,7 +9,8 @@ Kinds of path are:
 
 - slerp, lerp, dense: those of `molvae interpolate --spacing latent`, evenly spaced in the latent
   space, from one posterior mean to the other; the ends are the molecules themselves;
-- smooth: that of `molvae interpolate` as it is, along a great arc: 11 molecules at most;
+- smooth: that of `molvae interpolate` as it is, along a great arc: 11 molecules at most, none
+  repaired; its density is that of the points of the curve around which they were drawn;
 - random: great arcs between latents of random directions that are as long as those of a pair; the
   ends are what they decode to;
 - mutation: no model at all. The SELFIES of the two are aligned token by token with as few edits as

@@ -19,6 +19,7 @@ from molvae.codec import Encodings
 from molvae.errors import MoleculeError, SettingsError
 from molvae.latent.curves import CURVES, dense, evenly, lerp, relaxed, slerp
 from molvae.latent.paths import interpolate
+from molvae.latent.smoothing import drawn
 from molvae.latent.ways import SHARPNESS, Way, placed, smoothest
 
 SHARES = np.linspace(0, 1, 33)
@@ -332,3 +333,23 @@ def test_combine_on_the_command_line(cli, run_folder, sample: pd.DataFrame, tmp_
     assert "log density" in result.stderr
     assert "<svg" in (tmp_path / "made.svg").read_text()
     assert cli("combine", "-m", run_folder).exit_code == 2
+
+
+def test_what_is_drawn_around_one_point_has_places_between_which_more_fits() -> None:
+    points = np.array([[0.5, 0.0], [0.6, 0.0]])
+    rows = drawn(Alcohols(), points, np.array([0.2, 0.5, 0.8]), low=0.2, high=0.4)
+    assert rows["noise"].tolist() == [0.2, 0.5, 0.8] * 2
+    assert rows["smiles"].nunique() == 2
+    assert (np.diff([0.2, *rows["position"], 0.4]) > 0.01).all()
+
+
+def test_legs_know_of_each_other(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    one, other = sample["smiles"].iloc[[3, 7]]
+    walked = model.interpolate([one, other, one], rounds=2, strict=False, filters="moses")
+    assert (walked.table.loc[~walked.table["given"], "points"] == 1).all()
+
+
+def test_what_refused_everything_is_named(model: molvae.MolVAE, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("molvae.latent.smoothing.objection", lambda *_: "no")
+    found = model.interpolate(["CCO", "CCN"], rounds=1, filters=iter(["moses"]))
+    assert any("needs no repair and passes the filters" in one for one in found.notes)

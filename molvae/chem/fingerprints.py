@@ -53,15 +53,18 @@ def similarities(one: str, others: Sequence[str]) -> list[float]:
 
 
 def all_similarities(smiles: Sequence[str]) -> np.ndarray:
-    """Tanimoto similarities of SMILES to each other, (N, N) float64, 0 to 1.
+    """Tanimoto similarities of SMILES to each other, (N, N) float32, 0 to 1.
 
     >>> all_similarities(["CCO", "OCC", "F"])
     array([[1., 1., 0.],
            [1., 1., 0.],
-           [0., 0., 1.]])
+           [0., 0., 1.]], dtype=float32)
     """
     prints = [morgan(each) for each in smiles]
-    return np.array([DataStructs.BulkTanimotoSimilarity(one, prints) for one in prints])
+    found = np.empty((len(prints), len(prints)), dtype=np.float32)
+    for row, one in zip(found, prints, strict=True):
+        row[:] = DataStructs.BulkTanimotoSimilarity(one, prints)
+    return found
 
 
 def mean_similarities(smiles: Sequence[str], others: Sequence[str]) -> list[float]:

@@ -37,10 +37,10 @@ from molvae.cli.output import check_image, check_table, write_table
 )
 @click.option(
     "--rounds",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 24),
     default=6,
     show_default=True,
-    help="Draws for a smooth path: more make smaller steps, half a second each.",
+    help="Draws of 128 strings for a smooth leg; more of them make smaller steps.",
 )
 @options.filters
 @options.keep_repaired
@@ -74,7 +74,7 @@ def interpolate(
     Between two latents the likeliest molecules change little, then all at once. So for `smooth`
     molecules are drawn along the path, around its points, and those are taken, in their order,
     from each of which it is a small step (1 - Tanimoto) to the next; where the largest step is
-    left, others are drawn, some 800 in all. `latent` takes what
+    left, others are drawn. `latent` takes what
     points at even distances decode to, `similarity` eight times as many points, of which those
     are taken that make the molecules change most evenly; points whose string SELFIES had to
     repair are left out, and counted.

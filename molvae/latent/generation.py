@@ -186,6 +186,7 @@ def generate(
     seed: int = 0,
     reference: Sequence[str] = (),
     batch_size: int = BATCH,
+    workers: int | None = None,
     narrow: Callable[[Latents, Density | None], Latents] = lambda source, density: source,
     on_taken: Callable[[], object] = lambda: None,
 ) -> Generation:
@@ -210,6 +211,7 @@ def generate(
         seed: Of everything drawn.
         reference: Canonical SMILES that aren't novel either; the nearest is named.
         batch_size: Strings drawn at a time, at most; it doesn't change the result.
+        workers: Processes that compute properties; by default one a core.
         narrow: From a source of latents, and its density where that is known, to the one of which
             they are drawn.
         on_taken: Called for each molecule taken.
@@ -270,7 +272,7 @@ def generate(
             break
     table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(**told)
     there = table.index[table["smiles"] != ""]
-    properties = list(ordered(compute_many, table.loc[there, "smiles"].tolist()))
+    properties = list(ordered(compute_many, table.loc[there, "smiles"].tolist(), workers))
     table = table.join(pd.DataFrame(properties, there, USUAL))[["smiles", *USUAL, *_PROVENANCE]]
     if reference:
         found = nearest(

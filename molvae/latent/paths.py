@@ -19,7 +19,7 @@ from molvae.codec import Codec, Encodings
 from molvae.errors import SettingsError, nearest
 from molvae.latent.compounds import encoded
 from molvae.latent.curves import CURVES
-from molvae.latent.smoothing import ROUNDS, drawn, smoothed, usable
+from molvae.latent.smoothing import MOST, ROUNDS, drawn, smoothed, usable
 from molvae.latent.ways import Way, placed
 
 SMOOTH, LATENT, SIMILARITY = "smooth", "latent", "similarity"
@@ -36,10 +36,11 @@ class MoleculePath:
 
     Attributes:
         table: A row for each distinct molecule along the path: ``smiles``, ``position`` (0 at
-            the first compound, 1 at the next, and so on), ``points`` of the path that decode
-            to it, ``given`` for the compounds themselves, ``strict``,
-            ``noise`` that its first point was decoded with, ``density`` (log p(z) under the
-            model's prior, in nats, at its first point; at the posterior mean of a compound),
+            the first compound, 1 at the next, and so on; of molecules drawn around a point
+            more or less), ``points`` of the path that decode to it, ``given`` for the compounds
+            themselves, ``strict``, ``noise`` that its first point was decoded with, ``density``
+            (log p(z) under the model's prior, in nats, at its first point; at the posterior mean
+            of a compound),
             ``similarity_start`` and ``similarity_end`` (Tanimoto, Morgan 2), the usual properties.
         largest_jumps: Of each leg, the largest 1 - Tanimoto between consecutive molecules.
         notes: What a reader should know, such as an end that the model doesn't reconstruct, or
@@ -109,6 +110,7 @@ def interpolate(
     for name in filters:
         known_filter(name)
     rounds, seed = checks.count("rounds", rounds), checks.seed(seed)
+    checks.require(rounds <= MOST, f"rounds is {MOST} or less, not {rounds}.")
     ends = encoded(codec, compounds, flat=flat)
     back = codec.decode(ends.mean)
     notes = [
@@ -117,11 +119,11 @@ def interpolate(
         if smiles != one.smiles
     ]
     walks, jumps = [_stops(codec, ends)], []
-    left_out = 0
+    walked_points, left_out = 0, 0
     for leg, (start, end) in enumerate(zip(ends.smiles[:-1], ends.smiles[1:], strict=True)):
         both = ends.taken(np.array([leg, leg + 1]))
         if spacing == SMOOTH:
-            between = smoothed(
+            between, molecules = smoothed(
                 codec,
                 both,
                 CURVES[curve],
@@ -129,14 +131,18 @@ def interpolate(
                 rounds=rounds,
                 strict=strict,
                 filters=filters,
+                others={one for walk in walks for one in walk["smiles"]},
                 seed=seed,
                 leg=leg,
             )
+            if not molecules and start != end:
+                notes.append(f"Nothing drawn between {start} and {end} {_passes(strict, filters)}.")
         else:
             count = steps if spacing == LATENT else FINE * (steps - 1) + 1
             points = CURVES[curve](codec, both.mean[:1], both.mean[1:], count)[0, 1:-1]
-            walked = drawn(codec, points, np.linspace(0, 1, count)[1:-1], np.zeros(1))
+            walked = drawn(codec, points, np.zeros(1))
             between = usable(walked, strict, filters)
+            walked_points += len(walked)
             left_out += len(walked) - len(between)
             if spacing == SIMILARITY:
                 between = between.iloc[placed(between["smiles"].tolist(), start, end, steps - 2)]
@@ -145,13 +151,17 @@ def interpolate(
         jumps.append(way.largest_jump)
         notes += [note for note in [way.objection()] if note]
     if left_out:
-        why = (
-            "needed repair, hold nothing or fail a filter"
-            if filters
-            else "needed repair or hold nothing"
+        notes.append(
+            f"{left_out} of {walked_points} points between hold nothing that "
+            f"{_passes(strict, filters)}: left out."
         )
-        notes.append(f"{left_out} points between {why}: left out.")
     return MoleculePath(_collapse(pd.concat(walks), ends), jumps, notes)
+
+
+def _passes(strict: bool, filters: Sequence[str]) -> str:
+    """What a molecule does that may be on a path."""
+    conditions = ["needs no repair"] * strict + ["passes the filters"] * bool(filters)
+    return " and ".join(conditions) or "is a molecule"
 
 
 def _check(compounds: Sequence[str], steps: int, curve: str, spacing: str) -> None:

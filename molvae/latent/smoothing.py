@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,16 +19,18 @@ POINTS = 16
 NOISES = np.linspace(0.2, 0.8, 8)
 """How noisy each of these points is made, once each, before it is decoded."""
 
-ROUNDS = 6
-"""How often molecules are drawn, unless otherwise asked for."""
+ROUNDS, MOST = 6, 24
+"""How often molecules are drawn, unless otherwise asked for, and at most: what is paid for choosing
+among them grows with the square of their number."""
 
 
 def drawn(
     codec: Codec,
     points: np.ndarray,
-    positions: np.ndarray,
     noises: np.ndarray,
     *,
+    low: float = 0.0,
+    high: float = 1.0,
     seed: int = 0,
     first_block: int = 0,
 ) -> pd.DataFrame:
@@ -37,8 +39,9 @@ def drawn(
     Args:
         codec: The model.
         points: (S, D).
-        positions: Of the points on the path, (S,).
         noises: How noisy each is made, (K,).
+        low: Between this position on the path and the next the rows are, each at one of its own.
+        high: The next.
         seed: Of the noise.
         first_block: See `molvae.codec.NetworkCodec.decode`.
 
@@ -54,7 +57,7 @@ def drawn(
     )
     return pd.DataFrame(
         {
-            "position": np.repeat(positions, count),
+            "position": np.linspace(low, high, len(found) + 2)[1:-1],
             "smiles": [one.smiles for one in found],
             "strict": [one.strict for one in found],
             "noise": noise,
@@ -88,9 +91,10 @@ def smoothed(
     rounds: int,
     strict: bool,
     filters: Sequence[str],
+    others: Collection[str],
     seed: int,
     leg: int,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, int]:
     """Molecules between two, chosen so that the steps from one to the next are small.
 
     Between two latents the likeliest molecules hardly change, and then all at once. So molecules
@@ -106,36 +110,31 @@ def smoothed(
         rounds: How often molecules are drawn.
         strict: See `usable`.
         filters: Likewise.
+        others: Molecules that stand elsewhere on a longer path.
         seed: Of the noise.
         leg: Of a longer path, which has noise of its own.
 
     Returns:
-        The rows chosen, in order; see `drawn`.
+        The rows chosen, in order, see `drawn`; and among how many molecules.
     """
     start, end = ends.smiles
     pool, chosen = pd.DataFrame(), pd.DataFrame()
     low, high = 0.0, 1.0
     for number in range(rounds):
         points = curve(codec, ends.mean[:1], ends.mean[1:], POINTS)[0]
-        more = drawn(
-            codec,
-            points,
-            np.linspace(low, high, POINTS + 2)[1:-1],
-            NOISES,
-            seed=seed,
-            first_block=leg * rounds + number,
-        )
-        more = usable(more[~more["smiles"].isin([start, end])], strict, filters)
+        block = leg * rounds + number
+        more = drawn(codec, points, NOISES, low=low, high=high, seed=seed, first_block=block)
+        more = usable(more[~more["smiles"].isin({start, end, *others})], strict, filters)
         pool = pd.concat([pool, more]).drop_duplicates("smiles")
         pool = pool.sort_values("position", kind="stable", ignore_index=True)
         chosen = pool.iloc[smoothest(pool["smiles"].tolist(), start, end, count)]
         names, positions = [start, *chosen["smiles"], end], [0.0, *chosen["position"], 1.0]
         jumps = Way(names).jumps
-        if not jumps:  # both ends are the same
+        if not any(jumps):  # both ends are the same, but for stereo perhaps
             break
         largest = int(np.argmax(jumps))
         low, high = positions[largest : largest + 2]
         ends = codec.encode(names[largest : largest + 2])
         if not ends.usable.all():  # a repaired string may hold what the model doesn't know
             break
-    return chosen
+    return chosen, len(pool)

@@ -108,8 +108,8 @@ def smoothest(smiles: Sequence[str], start: str, end: str, count: int) -> list[i
     [1, 3]
     """
     names = [start, *smiles, end]
-    jumps = (1 - all_similarities(names)).astype(np.float32)
-    costs = np.where(np.tri(len(names), dtype=bool), np.inf, jumps**SHARPNESS)  # no way back
+    costs = (1 - all_similarities(names)) ** SHARPNESS
+    costs[np.tri(len(names), dtype=bool)] = np.inf  # no way back
     least, before = costs[0], []
     totals = [least[-1]]
     for _ in range(min(count, len(smiles))):
