@@ -15,7 +15,7 @@ from molvae.errors import SettingsError
 from molvae.network.growth import NEW, grown
 from molvae.network.vae import SequenceVAE
 
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 1e-4
 """Of fine-tuning, unless another is asked for: the weights are to be moved, not forgotten."""
 
 
