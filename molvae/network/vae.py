@@ -12,6 +12,9 @@ from molvae.network.decoder import Decoder
 from molvae.network.encoder import Encoder
 from molvae.network.noise import kept
 
+STRIDE = 32
+"""Strings by which a batch that is written shrinks: for each new size kernels are made anew."""
+
 
 class SequenceVAE(nn.Module):
     """Encoder, decoder and property heads (Kingma and Welling, 2014, arXiv:1312.6114).
@@ -112,6 +115,7 @@ class SequenceVAE(nn.Module):
         state = self.decoder.first_state(told)
         rows = torch.arange(len(latent), device=latent.device)
         token = torch.full_like(rows, BOS)
+        closed = torch.zeros_like(rows, dtype=torch.bool)
         written = rows.new_full((len(rows), self.config.max_tokens + 1), PAD)
         for place in range(self.config.max_tokens + 1):
             logits, state = self.decoder(self.embedding(token[:, None]), told, state)
@@ -122,13 +126,15 @@ class SequenceVAE(nn.Module):
             else:
                 assert uniforms is not None
                 token = _draw(logits / temperature, uniforms[rows, place])
-            written[rows, place] = token
-            open_still = (token != EOS).nonzero().squeeze(1)
-            if len(open_still) < len(rows):  # those that are closed cost nothing any more
-                rows, token, told = rows[open_still], token[open_still], told[open_still]
-                state = state[:, open_still].contiguous()
-            if not len(rows):
+            written[rows, place] = token.masked_fill(closed, PAD)
+            closed = closed | (token == EOS)
+            left = int((~closed).sum())
+            if not left:
                 break
+            if -(-left // STRIDE) * STRIDE < len(rows):  # closed strings cost nothing any more
+                kept = closed.int().argsort(stable=True)[: -(-left // STRIDE) * STRIDE]
+                rows, token, told, closed = rows[kept], token[kept], told[kept], closed[kept]
+                state = state[:, kept].contiguous()
         return written[:, : place + 1]
 
     def _told(self, latent: Tensor, level: Tensor | None) -> Tensor:
