@@ -52,7 +52,7 @@ def test_two_processes_train_as_one(csv_file: Path, tmp_path: Path) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run([*command, *options], check=True, env=environment)
     one = log_of(tmp_path / "one")
-    assert len(one) == 11
+    assert len(one) == 21
     for name in ("two", "torchrun"):
         np.testing.assert_allclose(log_of(tmp_path / name), one, rtol=1e-4, atol=1e-6)
     molecules = [
