@@ -74,10 +74,9 @@ def interpolate(
     Between two latents the likeliest molecules change little, then all at once. So for `smooth`
     molecules are drawn along the path, around its points, and those are taken, in their order,
     from each of which it is a small step (1 - Tanimoto) to the next; where the largest step is
-    left, others are drawn. `latent` takes what
-    points at even distances decode to, `similarity` eight times as many points, of which those
-    are taken that make the molecules change most evenly; points whose string SELFIES had to
-    repair are left out, and counted.
+    left, others are drawn. `latent` takes what points at even distances decode to, `similarity`
+    eight times as many points, of which those are taken that make the molecules change most
+    evenly; points whose string SELFIES had to repair are left out, and counted.
 
     `dense` starts with the great arc and moves it, where it is less dense than its ends, to
     where molecules lie. There is no path, and it is said, where nothing lies between, or one

@@ -131,8 +131,9 @@ class SequenceVAE(nn.Module):
             left = int((~closed).sum())
             if not left:
                 break
-            if -(-left // STRIDE) * STRIDE < len(rows):  # closed strings cost nothing any more
-                kept = closed.int().argsort(stable=True)[: -(-left // STRIDE) * STRIDE]
+            size = -(-left // STRIDE) * STRIDE
+            if size < len(rows):  # closed strings cost nothing any more
+                kept = closed.int().argsort(stable=True)[:size]
                 rows, token, told, closed = rows[kept], token[kept], told[kept], closed[kept]
                 state = state[:, kept].contiguous()
         return written[:, : place + 1]
