@@ -12,8 +12,9 @@ Morgan 2):
   over the symbols of the model (as STONED does: Nigam et al., 2021, doi:10.1039/D1SC00231G).
 
 Both share the routine that judges draws and decides where the next ones go; the number of
-mutations is to one what noise and temperature are to the other. Each is measured twice: taking
-strict strings only, and taking those too that SELFIES had to repair.
+mutations is to one what noise and temperature are to the other. Each is measured taking strict
+strings only, as `molvae neighbors` does, or taking those too that SELFIES had to repair
+(`--strings any`), or both ways.
 
 Of each method and range the table shows the distinct molecules in the range per 1,000 strings drawn
 and per second (drawing, reading and judging them, in one process); the share of the molecules that
@@ -49,6 +50,7 @@ from molvae.latent.exploration import Draw, Exploration, Sought
 from molvae.latent.neighborhoods import LEVELS, around
 
 RANGES = ((0.3, 0.5), (0.5, 0.7), (0.7, 0.9))
+STRINGS = ("strict", "any")
 MUTATIONS = 6
 JUDGED = 200
 """Molecules a compound, at most, that filters and synthetic accessibility are computed of."""
@@ -147,11 +149,11 @@ def main() -> None:
     compounds = sampled(model, arguments.data, arguments.molecules, arguments.seed)
     rows = []
     for similarity in RANGES:
-        for strict in (True, False):
+        for strings in arguments.strings:
             for name, (method, levels) in METHODS.items():
                 sums = Sums()
                 for compound in compounds:
-                    sought = Sought(similarity, strict=strict)
+                    sought = Sought(similarity, strict=strings == "strict")
                     likeness = Likeness(compound.smiles, keep_scaffold=False)
                     explored = Exploration(
                         likeness, sought, model.checkpoint.known, levels, arguments.seed
@@ -160,7 +162,6 @@ def main() -> None:
                     draw = method(model, compound, arguments.seed)
                     explored.run(draw, arguments.budget, arguments.budget)
                     sums.add(explored, time.perf_counter() - start)
-                strings = "strict" if strict else "any"
                 told = {"range": sought.range, "strings": strings, "method": name}
                 rows.append(told | sums.row())
                 print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
@@ -191,6 +192,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA / "full" / "moses_test.csv.gz")
     parser.add_argument("--molecules", type=int, default=200, help="compounds to start from")
     parser.add_argument("--budget", type=int, default=2000, help="strings drawn around each")
+    parser.add_argument("--strings", nargs="+", choices=STRINGS, default=STRINGS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", help="table to write")

@@ -52,11 +52,14 @@ def nearest(
     best = torch.full((len(queries),), -1.0)
     count = torch.zeros(len(queries), dtype=torch.int64)
     for rows, columns, similarities in _tiles(queries, references, torch.device(device)):
-        values, found = similarities.max(dim=1)
-        better = values.cpu() > best[rows]
-        places[rows] = torch.where(better, found.cpu() + columns.start, places[rows])
-        best[rows] = torch.where(better, values.cpu(), best[rows])
-        count[rows] += (similarities >= close).sum(dim=1).cpu()
+        values = similarities.amax(dim=1)
+        # Few rows of a tile have anything better or close: only these are looked at again.
+        better = torch.nonzero(values > best[rows].to(values.device))[:, 0]
+        found = similarities[better].argmax(dim=1).cpu() + columns.start
+        places[rows.start + better.cpu()] = found
+        best[rows] = torch.maximum(best[rows], values.cpu())
+        near = torch.nonzero(values >= close)[:, 0]
+        count[rows.start + near.cpu()] += (similarities[near] >= close).sum(dim=1).cpu()
     return Neighbors(places.numpy(), best.numpy(), count.numpy())
 
 
@@ -131,8 +134,10 @@ def _tiles(
                 exact = _kind(left_bits[tile], right_bits)
                 shared = (left[tile].to(exact) @ right.to(exact).T).float()
                 either = left_bits[tile, None] + right_bits - shared
-                # Two molecules without any bit are the same to a fingerprint.
-                similarities = torch.where(either > 0, shared.div_(either), 1.0)
+                similarities = shared.div_(either)
+                empty = left_bits[tile] == 0, right_bits == 0
+                if empty[0].any() and empty[1].any():  # those two are the same to a fingerprint
+                    similarities[empty[0][:, None] & empty[1]] = 1.0
                 rows = slice(first + row, first + row + len(similarities))
                 yield rows, columns, similarities
 
