@@ -4,7 +4,7 @@
     python scripts/bench_prior.py runs/moses
     python scripts/bench_prior.py runs/moses --test runs/moses/held_out.csv
     python scripts/bench_prior.py runs/moses --samples 30000 --sources flow ceiling
-    python scripts/bench_prior.py moses --noise 0 0.2 0.4 -o points.csv --image frontier.png
+    python scripts/bench_prior.py moses --noise 0 0.2 0.4 -o points.csv
 
 For a model trained on MOSES. Each row is so many strings at temperature 1 from latents of a source,
 made noisy to a level: N(0, I), the priors fitted anew to 50,000 training molecules (a full
@@ -24,8 +24,7 @@ latent is left, whatever the source. Told are
 - way back: encode(decode(z)) - z, in units of the posterior's deviation, the root mean square.
 
 The files of MOSES aren't in random order: molecules are drawn from all of a file. With --test, the
-molecules of a file that the model hasn't seen stand in for the test set: to choose by. The picture
-sets FCD beside exact reconstruction, and beside the one curve of that kind that was published.
+molecules of a file that the model hasn't seen stand in for the test set: to choose by.
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib import pyplot
 
 import molvae
 from molvae.chem.identity import KnownMolecules
@@ -65,13 +63,6 @@ FITTED, JUDGES = 50_000, 2_000
 CEILING, NOTHING = "ceiling", "nothing"
 LATENTS, DECODES = 200, 10
 RECONSTRUCTED = 2_000
-
-PUBLISHED = {
-    "VAE (published)": ((0.70, 0.205), (0.80, 0.344), (0.90, 0.772), (0.95, 1.21)),
-    "DD-VAE (published)": ((0.70, 0.194), (0.80, 0.312), (0.90, 0.691), (0.95, 1.14)),
-}
-"""Sampled reconstruction and FCD of 30,000 samples from N(0, I), read off a figure to about 0.05:
-Polykovskiy and Vetrov, 2020, arXiv:2003.02174. A VAE with as large a network, and theirs."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,6 @@ def main() -> None:
     parser.add_argument("--noise", type=float, nargs="+", default=(0.0, 0.5, 0.8))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, help="a CSV of the rows")
-    parser.add_argument("--image", type=Path, help="a picture of them")
     arguments = parser.parse_args()
     model = molvae.load(arguments.model)
     test = smiles_of(arguments.test)
@@ -131,8 +121,6 @@ def main() -> None:
     table = pd.DataFrame([asdict(row) for row in rows]).assign(floor=floor)
     if arguments.output:
         table.to_csv(arguments.output, index=False)
-    if arguments.image:
-        draw_frontier(table, arguments.image)
 
 
 def smiles_of(path: Path, count: int | None = None) -> list[str]:
@@ -250,21 +238,6 @@ class Bench:
         away = (back.mean - repeated)[usable] / back.deviation[usable]
         agreement = float(np.mean([same_pairs(group) for group in groups]))
         return agreement, float(np.sqrt((away**2).mean()))
-
-
-def draw_frontier(table: pd.DataFrame, path: Path) -> None:
-    """FCD of the strict strings against exact reconstruction, a line a source."""
-    figure, axes = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
-    for name, points in table[table["source"] != NOTHING].groupby("source", sort=False):
-        values = points["fcd_strict"] + points["floor"]
-        axes.plot(100 * points["exact"], values, marker="o", label=name)
-    for name, known in PUBLISHED.items():
-        shares, distances = np.array(known).T
-        axes.plot(100 * shares, distances, marker="s", linestyle="--", label=name)
-    axes.axhline(table["floor"].iloc[0], color="black", linestyle=":", label="training molecules")
-    axes.set(xlabel="exact reconstruction from a draw, %", ylabel="FCD/Test", yscale="log")
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":
