@@ -15,8 +15,8 @@ from pmo_account import Counted
 from molvae import checkpoint as checkpoints
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
-from molvae.guidance.evolution import Evolution
-from molvae.guidance.moves import KINDS, Anchors, moves_of
+from molvae.guidance.evolution import evolution
+from molvae.guidance.moves import KINDS
 from molvae.guidance.tuning import Tuning
 
 Method = Callable[[Counted, int, str], None]
@@ -89,7 +89,7 @@ class Shuffled:
 
     Each dimension stays distributed as it was, and nothing of what belongs together in a latent is
     left. Shuffling whole rows would change nothing: a search doesn't ask which latent a molecule
-    came from.
+    came from. What is decoded at temperature 0, to see whether it comes back, isn't shuffled.
     """
 
     def __init__(self, codec: NetworkCodec, seed: int) -> None:
@@ -98,9 +98,13 @@ class Shuffled:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._codec, name)
 
-    def decode(self, latents: np.ndarray, **settings: Any) -> list[Decoded]:
+    def decode(
+        self, latents: np.ndarray, *, temperature: float = 0.0, **settings: Any
+    ) -> list[Decoded]:
         """Decode latents, (N, D), after shuffling."""
-        return self._codec.decode(self._random.permuted(latents, axis=0), **settings)
+        if temperature:
+            latents = self._random.permuted(latents, axis=0)
+        return self._codec.decode(latents, temperature=temperature, **settings)
 
 
 def bred(*kinds: str, tuned: bool = True, shuffled_latents: bool = False) -> Method:
@@ -117,14 +121,12 @@ def bred(*kinds: str, tuned: bool = True, shuffled_latents: bool = False) -> Met
         found = [(smiles, oracle(smiles)) for smiles in shuffled(seed)[:STARTING]]
         tuning = Tuning(checkpoint, workers=1, seed=seed) if tuned else None
         codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1)
-        anchors = Anchors(codec)
-        decodes = Shuffled(codec, seed) if shuffled_latents else codec
-        evolving = Evolution(
-            moves_of(decodes, anchors, kinds),
+        evolving = evolution(
+            Shuffled(codec, seed) if shuffled_latents else codec,
             found,
             takes=lambda one: one.strict and bool(one.smiles),
+            kinds=kinds,
             adaptation=tuning,
-            changed=anchors.forget,
             seed=seed,
         )
         barren = 0

@@ -133,9 +133,9 @@ class SequenceVAE(nn.Module):
                 break
             size = -(-left // STRIDE) * STRIDE
             if size < len(rows):  # closed strings cost nothing any more
-                kept = closed.int().argsort(stable=True)[:size]
-                rows, token, told, closed = rows[kept], token[kept], told[kept], closed[kept]
-                state = state[:, kept].contiguous()
+                stay = closed.int().argsort(stable=True)[:size]
+                rows, token, told, closed = rows[stay], token[stay], told[stay], closed[stay]
+                state = state[:, stay].contiguous()
         return written[:, : place + 1]
 
     def _told(self, latent: Tensor, level: Tensor | None) -> Tensor:
