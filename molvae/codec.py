@@ -23,6 +23,7 @@ from molvae.corpus.vocabulary import EOS
 from molvae.network.noise import noisy
 from molvae.network.objective import sequence_nats
 from molvae.parallel import ordered
+from molvae.training.precision import multiplies_bf16
 
 BLOCK = 256
 """Latents decoded at a time, always: what is drawn depends on (seed, block) alone."""
@@ -153,14 +154,20 @@ class NetworkCodec:
         checkpoint: The model.
         batch_size: Molecules encoded at a time.
         workers: Processes that read and write SELFIES; by default one a core.
+        flat: Take stereo, isotopes and neutralisable charges away from all that is read or written.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, batch_size: int = 512, workers: int | None = None
+        self,
+        checkpoint: Checkpoint,
+        *,
+        batch_size: int = 512,
+        workers: int | None = None,
+        flat: bool = False,
     ) -> None:
         self._checkpoint, self._network = checkpoint, checkpoint.network
         self._prior = checkpoint.prior
-        self._batch_size, self._workers = batch_size, workers
+        self._batch_size, self._workers, self._flat = batch_size, workers, flat
         self._read: dict[tuple[str, ...], Decoded] = {}
         self.latent_dim = checkpoint.network.config.latent_dim
         self.knows_noise = checkpoint.network.config.knows_noise
@@ -211,7 +218,7 @@ class NetworkCodec:
 
     def _standard(self, flat: bool) -> Standard:
         standard = self._checkpoint.standard
-        return standard.flattened() if flat else standard
+        return standard.flattened() if flat or self._flat else standard
 
     def _encodings(self, rows: Sequence[Encoded | Salvaged]) -> Encodings:
         """Rows with the posteriors of their tokens."""
@@ -274,7 +281,9 @@ class NetworkCodec:
         fresh = [one for one in dict.fromkeys(strings) if one not in read]
         if len(read) + len(fresh) > REMEMBERED:  # what isn't asked for now is forgotten
             read = {one: read[one] for one in strings if one in read}
-        work = partial(decode_many, constraints=self._checkpoint.constraints)
+        constraints = self._checkpoint.constraints
+        form = self._standard(flat=True) if self._flat else None
+        work = partial(decode_many, constraints=constraints, standard=form)
         read.update(zip(fresh, ordered(work, fresh, self._workers), strict=True))
         self._read = read if len(read) <= REMEMBERED else {}
         return [read[one] for one in strings]
@@ -297,7 +306,7 @@ class NetworkCodec:
             normals = random.standard_normal(block.shape, dtype=np.float32)[finite]
             latent = noisy(latent, level, torch.from_numpy(normals).to(device))
         chances = torch.from_numpy(uniforms[finite]).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=_multiplies_bf16(device)):
+        with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
             ids = iter(network.sample(latent, temperature, chances, level).tolist())
         rows = [next(ids) if good else [EOS] for good in finite]
         return [(tuple(vocabulary.tokens(row)), EOS in row) for row in rows]
@@ -396,18 +405,6 @@ class NetworkCodec:
                 torch.from_numpy(ids).to(device),
                 torch.from_numpy(lengths[chosen]).to(device),
             )
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    """Whether a device is a processor with units for products of bf16 matrices.
-
-    They write two to three times as many strings, whose share that comes back is the same; on
-    a GPU starting the kernels takes the time. What is known beforehand decides, not a measurement:
-    a seed means the same molecules at each start.
-    """
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
-        return False
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def _unfinished(decoded: Decoded) -> Decoded:

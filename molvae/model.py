@@ -329,6 +329,8 @@ class MolVAE:
         seed: int = 0,
         moves: str | Iterable[str] = (),
         adapt: bool = True,
+        screen: bool = True,
+        flat: bool = False,
         run: str | Path | None = None,
         overwrite: bool = False,
         on_round: Callable[[Standing], None] = lambda standing: None,
@@ -336,7 +338,9 @@ class MolVAE:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
-        ``adapt`` is whether an evolution tunes a copy of the model on what it finds.
+        ``adapt`` is whether an evolution tunes a copy of the model on what it finds, ``screen``
+        whether a surrogate of the scores chooses among what it proposes. With ``flat`` molecules
+        are looked for without stereo, isotopes and neutralisable charges.
 
         With ``run``, a folder, molecules are written there part by part (of 24 at most), and
         `resume_search` goes on after any end; at the end it gets the results (see
@@ -355,6 +359,8 @@ class MolVAE:
             checks.seed(seed),
             _texts(moves),
             adapt,
+            screen,
+            flat,
         )
         if run is None:
             return self._searched(read(objective), call, None, on_round)
@@ -362,8 +368,9 @@ class MolVAE:
         folder.check(overwrite=overwrite)
         wanted = read(objective)
         written(wanted)  # refused before there is a folder, or another search in it is forgotten
-        given = asdict(call)
-        checked(self.codec, wanted, **{k: given[k] for k in given.keys() - {"strict", "adapt"}})
+        switches = {"strict", "adapt", "screen", "flat"}
+        given = {name: one for name, one in asdict(call).items() if name not in switches}
+        checked(self._searching(call), wanted, **given)
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             found = self._searched(wanted, call, folder.record(wanted), on_round)
@@ -448,16 +455,25 @@ class MolVAE:
         record: Record | None,
         on_round: Callable[[Standing], None],
     ) -> Search:
-        tuning = partial(Tuning, self.checkpoint, workers=self.workers, seed=call.seed)
+        flat = call.flat
+        tuning = partial(Tuning, self.checkpoint, workers=self.workers, flat=flat, seed=call.seed)
+        settings = asdict(call)
+        del settings["flat"]
         return optimize(
-            self.codec,
+            self._searching(call),
             objective,
             self.checkpoint.known,
-            **{**asdict(call), "adapt": tuning if call.adapt else None},
+            **{**settings, "adapt": tuning if call.adapt else None},
             head_r2=self._head_r2(),
             record=record,
             on_round=on_round,
         )
+
+    def _searching(self, call: Call) -> NetworkCodec:
+        """The codec that a search works with."""
+        if not call.flat:
+            return self.codec
+        return NetworkCodec(self.checkpoint, workers=self.workers, flat=True)
 
     def encode(self, source: Source, *, column: str | None = None, flat: bool = False) -> Encodings:
         """Encode molecules, a row each.

@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=ORACLES, default=list(ORACLES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--budget", type=int, default=BUDGET, help="calls of the oracle")
-    parser.add_argument("--model", default="runs/zinc", help="trained on ZINC250k, of our methods")
+    parser.add_argument("--model", default="druglike", help="trained on ZINC250k, of our methods")
     parser.add_argument("--output", type=Path, default=Path("runs/pmo"))
     arguments = parser.parse_args()
     folder = arguments.output / str(arguments.budget)

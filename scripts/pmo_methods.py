@@ -13,6 +13,7 @@ from make_moses_data import DATA
 from pmo_account import Counted
 
 from molvae import checkpoint as checkpoints
+from molvae.chem.standard import standard_many
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.evolution import evolution
@@ -107,26 +108,33 @@ class Shuffled:
         return self._codec.decode(latents, temperature=temperature, **settings)
 
 
-def bred(*kinds: str, tuned: bool = True, shuffled_latents: bool = False) -> Method:
+def bred(
+    *kinds: str, tuned: bool = True, screened: bool = True, shuffled_latents: bool = False
+) -> Method:
     """An evolutionary search of molvae by some kinds of move, from random molecules of ZINC250k.
+
+    It leaves stereo and charges out, which the oracles hardly look at.
 
     Args:
         kinds: Of move.
         tuned: Whether the model learns from what is found.
+        screened: Whether a surrogate chooses among proposals, by what was scored so far.
         shuffled_latents: Whether the moves decode shuffled latents.
     """
 
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
-        found = [(smiles, oracle(smiles)) for smiles in shuffled(seed)[:STARTING]]
-        tuning = Tuning(checkpoint, workers=1, seed=seed) if tuned else None
-        codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1)
+        start = standard_many(shuffled(seed)[:STARTING], checkpoint.standard.flattened())
+        found = [(smiles, oracle(smiles)) for smiles in dict.fromkeys(start)]
+        tuning = Tuning(checkpoint, workers=1, flat=True, seed=seed) if tuned else None
+        codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1, flat=True)
         evolving = evolution(
             Shuffled(codec, seed) if shuffled_latents else codec,
             found,
             takes=lambda one: one.strict and bool(one.smiles),
             kinds=kinds,
             adaptation=tuning,
+            screened=screened,
             seed=seed,
         )
         barren = 0
@@ -149,5 +157,6 @@ METHODS: dict[str, Method] = {
     "samples": bred("samples"),
     "graphs": bred("graphs", tuned=False),
     "all": bred(*KINDS),
+    "all-unscreened": bred(*KINDS, screened=False),
 }
 """Name to method; the names are also values of ``--methods``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import torch
 
 import molvae
 from molvae import codec as codecs
-from molvae.chem.strings import Constraints, Decoded
+from molvae.chem.strings import Decoded
 from molvae.corpus import latents as sources
 from molvae.corpus import reading
 from molvae.corpus.latents import open_latents
@@ -108,9 +109,9 @@ def test_a_string_is_read_once_and_forgotten_at_last(
 ) -> None:
     chemistry, read = codecs.decode_many, []
 
-    def counted(strings: list[tuple[str, ...]], constraints: Constraints) -> list[Decoded]:
+    def counted(strings: list[tuple[str, ...]], **settings: Any) -> list[Decoded]:
         read.extend(strings)
-        return chemistry(strings, constraints)
+        return chemistry(strings, **settings)
 
     monkeypatch.setattr(codecs, "decode_many", counted)
     codec = codecs.NetworkCodec(model.checkpoint, workers=1)
@@ -125,12 +126,12 @@ def test_a_string_is_read_once_and_forgotten_at_last(
 
 
 @pytest.mark.skipif(
-    not codecs._multiplies_bf16(torch.device("cpu")), reason="this processor has no bf16 products"
+    not codecs.multiplies_bf16(torch.device("cpu")), reason="this processor has no bf16 products"
 )
 def test_bf16_writes_what_fp32_writes(
     model: molvae.MolVAE, sample: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     means = model.encode(sample["smiles"].head(256)).mean
     quick = model.decode(means)["smiles"]
-    monkeypatch.setattr(codecs, "_multiplies_bf16", lambda device: False)
+    monkeypatch.setattr(codecs, "multiplies_bf16", lambda device: False)
     assert (quick == model.decode(means)["smiles"]).mean() > 0.9

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 import molvae
+from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import canonical, parse
 from molvae.chem.properties import compute
 from molvae.chem.strings import Decoded
 from molvae.guidance.archive import Archive
 from molvae.guidance.evolution import Evolution
 from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples
+from molvae.guidance.screening import Screen
 from molvae.guidance.tuning import Tuning
 
 
@@ -55,6 +57,15 @@ def test_the_better_are_parents_more_often() -> None:
     weights = 1 / (0.01 * 100 + np.arange(100))
     shares = np.array([drawn[one] for one in archive.best(100)]) / 100_000
     assert np.abs(shares - weights / weights.sum()).max() < 0.01
+
+
+def test_equals_share_their_rank() -> None:
+    scores = [2.0] * 50 + [1.0] * 25
+    archive = Archive((f"C{'C' * place}", score) for place, score in enumerate(scores))
+    drawn = archive.parents(100_000, np.random.default_rng(0))
+    better = sum(len(one) <= 50 for one in drawn) / len(drawn)
+    weights = 1 / (0.01 * 75 + np.arange(2))
+    assert better == pytest.approx(weights[0] / weights.sum(), abs=0.01)
 
 
 def test_anchors_are_given_back(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
@@ -113,6 +124,42 @@ def test_breeding_gets_better_and_repeats_itself(molecules: list[str]) -> None:
     )
     again = searched([Graphs()], molecules, 15)
     assert again.archive.best(10**6) == search.archive.best(10**6)
+
+
+def test_a_screen_knows_what_is_promising(sample: pd.DataFrame) -> None:
+    molecules = sample["smiles"].map(canonical).drop_duplicates().tolist()[:400]
+    scores = {one: float(parse(one).GetNumHeavyAtoms()) for one in molecules}
+    known, others = molecules[:300], molecules[300:]
+    random, screen = np.random.default_rng(0), Screen()
+    assert screen.best(others, 10) == others[:10]
+    screen.learn(Archive((one, scores[one]) for one in known), random)
+    chosen = screen.best(others, 10)
+    assert len(set(chosen)) == 10
+    means = [np.mean([scores[one] for one in some]) for some in (chosen, others)]
+    assert means[0] > means[1] + 2
+    assert screen.best(others[:3], 10) == others[:3]
+    screen.learn(Archive((one, 1.0) for one in known), random)
+    assert screen.best(others, 10) == others[:10]  # nothing can be learned of equals
+
+
+def test_breeding_with_a_screen_repeats_itself(molecules: list[str]) -> None:
+    first, again = (searched([Graphs()], molecules, 4, screen=Screen()) for _ in range(2))
+    assert again.archive.best(10**6) == first.archive.best(10**6)
+
+
+def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str]) -> None:
+    search = Evolution([Graphs()], [(one, qed(one)) for one in molecules], takes=anything, seed=1)
+    best = search.archive.best(Evolution.LEFT)
+    for _ in range(Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY // Evolution.ASKED):
+        assert search._region.best(Evolution.LEFT) == best
+        search.tell([-1.0 for _ in search.ask()])
+    parents = search._region.parents(100, np.random.default_rng(0))
+    assert parents
+    assert all(max(similarities(one, best)) < Evolution.NEAR for one in parents)
+    assert set(best) <= set(search.archive.best(len(best)))
+    for _ in range(99):  # until nothing is elsewhere, and all begins anew
+        search._leave()
+        assert len(search._region)
 
 
 def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None:

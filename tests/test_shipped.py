@@ -36,6 +36,17 @@ def test_what_they_know(sample: pd.DataFrame) -> None:
     assert not moses.encode([charged]).usable.any()
 
 
+def test_a_search_can_leave_stereo_and_charges_out() -> None:
+    model = molvae.load("druglike", device="cpu")
+    options = {"method": "evolution", "moves": ["nearby", "samples"], "budget": 60, "adapt": False}
+    start = "C[NH+]1CCC[C@H]1c1cccnc1"
+    for flat in (False, True):
+        found = model.optimize("qed:max", start=start, flat=flat, **options)
+        marked = found.table["smiles"].str.contains(r"@|/|H\d?\+")
+        assert marked.any() != flat
+        assert flat == ("CN1CCCC1c1cccnc1" in set(found.table["smiles"]))
+
+
 def test_a_file_of_that_name_comes_first(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,7 @@ def standardise(
     steps = [SPELLING] if text is not None and text.strip() != smiles else []
     with rdBase.BlockLogs():
         for step in _STEPS:
-            due = step.is_asked(standard) and step.sign in smiles
+            due = step.is_asked(standard) and any(sign in smiles for sign in step.signs)
             after = step.take(molecule) if due else molecule
             if after is molecule or to_smiles(after) == smiles:
                 continue
@@ -191,11 +191,11 @@ def _uncharger() -> rdMolStandardize.Uncharger:
 class _Step:
     """One step, which leaves the molecule it is given as it is.
 
-    Only a canonical SMILES that has the sign in it can hold anything to do.
+    Only a canonical SMILES that has one of the signs in it can hold anything to do.
     """
 
     name: str
-    sign: str
+    signs: str
     is_asked: Callable[[Standard], bool]
     take: Callable[[Molecule], Molecule]
 
@@ -205,7 +205,7 @@ _STEPS = (
     _Step("salts", ".", lambda standard: standard.salts == "largest", _largest_organic_fragment),
     _Step("neutralise", "[", lambda standard: standard.neutralise, _neutral),
     _Step("isotopes", "[", lambda standard: not standard.isotopes, _without_isotopes),
-    _Step("stereo", "", lambda standard: not standard.stereo, _without_stereo),
+    _Step("stereo", "@/\\", lambda standard: not standard.stereo, _without_stereo),
 )
 
 STEPS = (SPELLING, *(step.name for step in _STEPS))

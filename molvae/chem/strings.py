@@ -12,13 +12,19 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import selfies
 from rdkit import rdBase
 
 from molvae.chem.molecules import is_radical, parse, randomised, spells, to_smiles
-from molvae.chem.standard import DEFAULT_STANDARD, Standard, Standardised, standardise
+from molvae.chem.standard import (
+    DEFAULT_STANDARD,
+    Standard,
+    Standardised,
+    standard_many,
+    standardise,
+)
 from molvae.errors import MoleculeError, SettingsError
 
 Constraints = Mapping[str, int]
@@ -259,10 +265,16 @@ def decode(tokens: Sequence[str], constraints: Constraints = DEFAULT_CONSTRAINTS
 
 
 def decode_many(
-    strings: Sequence[Sequence[str]], constraints: Constraints = DEFAULT_CONSTRAINTS
+    strings: Sequence[Sequence[str]],
+    constraints: Constraints = DEFAULT_CONSTRAINTS,
+    standard: Standard | None = None,
 ) -> list[Decoded]:
-    """Decode a chunk of token sequences."""
-    return [decode(tokens, constraints) for tokens in strings]
+    """Decode a chunk of token sequences, to molecules as they are written or in a standard form."""
+    found = [decode(tokens, constraints) for tokens in strings]
+    if standard is None:
+        return found
+    forms = standard_many([one.smiles for one in found], standard)
+    return [replace(one, smiles=smiles) for one, smiles in zip(found, forms, strict=True)]
 
 
 def _written(smiles: str) -> Written:

@@ -50,6 +50,7 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Of an evolution: nearby, between, samples or graphs; may be repeated.  [default: all]",
 )
 @click.option("--no-adapt", is_flag=True, help="Of an evolution: the model doesn't learn.")
+@click.option("--no-screen", is_flag=True, help="Of an evolution: proposals aren't screened.")
 @click.option(
     "--start",
     multiple=True,
@@ -58,6 +59,12 @@ from molvae.cli.output import check_image, check_table, write_table
 )
 @options.filters
 @options.keep_repaired
+@click.option(
+    "--flatten",
+    is_flag=True,
+    help="Look for molecules without stereo, isotopes and charges: where the objective is blind to "
+    "these, no evaluation is spent on them.",
+)
 @options.seed
 @click.option("--run", metavar="FOLDER", help="Keep all in this folder, so that it can go on.")
 @click.option("--resume", "resumed", metavar="FOLDER", help="Go on with an interrupted search.")
@@ -72,9 +79,11 @@ def optimize(
     method: str,
     moves: tuple[str, ...],
     no_adapt: bool,
+    no_screen: bool,
     start: tuple[str, ...],
     filters: tuple[str, ...],
     keep_repaired: bool,
+    flatten: bool,
     seed: int,
     run: str | None,
     resumed: str | None,
@@ -166,6 +175,8 @@ def optimize(
                 seed=seed,
                 moves=moves,
                 adapt=not no_adapt,
+                screen=not no_screen,
+                flat=flatten,
                 run=run,
                 overwrite=overwrite,
                 on_round=show,

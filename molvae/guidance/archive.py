@@ -13,7 +13,9 @@ class Archive:
 
     Parents are drawn by rank and not by score, since many scores are products that lie near zero
     for long: with a weight of 1 / (k N + rank), N being the number of those that may be parents and
-    rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191).
+    rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191). Molecules of the same score have the
+    same rank and share its weight: a search that has come to a plateau isn't held there by the many
+    ways to stand on it.
 
     Args:
         found: Molecules and their scores to begin with; those without one (-inf) are known, and
@@ -52,6 +54,10 @@ class Archive:
         """The best molecules, at most so many."""
         return [smiles for _, _, smiles in self._ranked[:count]]
 
+    def scored(self) -> list[tuple[str, float]]:
+        """All molecules with a score, and that, the best first."""
+        return [(smiles, -loss) for loss, _, smiles in self._ranked]
+
     def mean_of_best(self, count: int = 10) -> float:
         """The mean score of the best, -inf when there are none."""
         top = self._ranked[:count]
@@ -64,7 +70,9 @@ class Archive:
 
     def parents(self, count: int, random: np.random.Generator) -> list[str]:
         """Molecules drawn by rank, one as often as it comes up."""
-        best = self.best(self.PARENTS)
-        weights = 1 / (self.PRESSURE * len(best) + np.arange(len(best)) + 1e-9)
+        best = self._ranked[: self.PARENTS]
+        losses = np.array([loss for loss, _, _ in best])
+        _, ranks, sharing = np.unique(losses, return_inverse=True, return_counts=True)
+        weights = 1 / (self.PRESSURE * len(best) + ranks + 1e-9) / sharing[ranks]
         drawn = random.choice(len(best), size=count, p=weights / weights.sum())
-        return [best[place] for place in drawn]
+        return [best[place][2] for place in drawn]

@@ -34,6 +34,8 @@ class Call:
     seed: int
     moves: Sequence[str]
     adapt: bool
+    screen: bool
+    flat: bool
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def optimize(
     seed: int = 0,
     moves: Sequence[str] = (),
     adapt: Callable[[], Tuning] | None = None,
+    screen: bool = True,
     head_r2: Mapping[str, float | None] | None = None,
     record: Record | None = None,
     on_round: Callable[[Standing], None] = lambda standing: None,
@@ -97,6 +98,7 @@ def optimize(
         moves: Kinds of move of an evolution, of `molvae.guidance.moves.KINDS`; by default all.
         adapt: Gives a copy of the model for an evolution, which learns from what is found; without
             it the model stays as it is.
+        screen: Whether an evolution has a surrogate of the scores that chooses among proposals.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
         record: Where molecules are written as they are evaluated, part by part. Those that it holds
@@ -127,7 +129,7 @@ def optimize(
     try:
         latents, scores = _started(codec, evaluations, starts, seed)
         if method == "evolution":
-            strategy = _evolution(codec, evaluations, moves, adapt, seed)
+            strategy = _evolution(codec, evaluations, moves, adapt, screen, seed)
         else:
             strategy = _climb(codec, objective, method, latents, scores, seed)
         barren = 0
@@ -241,6 +243,7 @@ def _evolution(
     evaluations: Evaluations,
     moves: Sequence[str],
     adapt: Callable[[], Tuning] | None,
+    screen: bool,
     seed: int,
 ) -> Strategy:
     """Breed from all that was evaluated so far."""
@@ -251,6 +254,7 @@ def _evolution(
         takes=evaluations.takes,
         kinds=moves or KINDS,
         adaptation=tuning,
+        screened=screen,
         seed=seed,
     )
 

@@ -11,7 +11,10 @@ import numpy as np
 MOST = 2_000
 """Molecules that it learns from; the time grows with the third power of them."""
 
-_SHARES, _LENGTHS, _NOISES = (0.0, 0.5, 1.0), (0.5, 1.0, 2.0, 4.0), (0.01, 0.1, 0.3, 1.0)
+SHARES = (0.0, 0.5, 1.0)
+"""Of the latents in the kernel, to choose from."""
+
+_LENGTHS, _NOISES = (0.5, 1.0, 2.0, 4.0), (0.01, 0.1, 0.3, 1.0)
 _JITTER = 1e-6
 
 
@@ -83,14 +86,21 @@ class Surrogate:
     _weights: np.ndarray
 
     @classmethod
-    def fitted(cls, features: Features, values: np.ndarray) -> Surrogate:
-        """Learn from N molecules with a value each, (N,), not all of them the same."""
+    def fitted(
+        cls, features: Features, values: np.ndarray, shares: Sequence[float] = SHARES
+    ) -> Surrogate:
+        """Learn from N molecules with a value each, (N,), not all of them the same.
+
+        Args:
+            features: Of the molecules.
+            values: Theirs.
+            shares: Of the latents in the kernel, to choose from; 0 alone looks at no latent.
+        """
         mean = float(values.mean())
         residuals = values - mean
-        distances = np.sqrt(_squares(features.latents, features.latents))
-        median = float(np.median(distances[np.triu_indices(len(values), 1)])) or 1.0
+        median = _median_distance(features.latents) if any(shares) else 1.0
         best = (-np.inf, Shape(0.0, median, 1.0))
-        for share, length in product(_SHARES, _LENGTHS):
+        for share, length in product(shares, _LENGTHS):
             if share == 0 and length != 1.0:
                 continue  # without latents there is no length
             shape = Shape(share, length * median, 0.0)
@@ -136,6 +146,12 @@ def tanimoto(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     either = one.sum(axis=1)[:, None] + other.sum(axis=1)[None] - shared
     similarities: np.ndarray = np.where(either > 0, shared / np.maximum(either, 1), 1.0)
     return similarities
+
+
+def _median_distance(latents: np.ndarray) -> float:
+    """Of each two of N latents, 1 where that would be 0."""
+    distances = np.sqrt(_squares(latents, latents))
+    return float(np.median(distances[np.triu_indices(len(latents), 1)])) or 1.0
 
 
 def _squares(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from molvae.checkpoint import Checkpoint
 from molvae.codec import NetworkCodec
@@ -14,6 +15,7 @@ from molvae.corpus.batches import Batch, pad
 from molvae.guidance.moves import written
 from molvae.training.adaptation import Tuner
 from molvae.training.config import TrainingConfig
+from molvae.training.precision import multiplies_bf16
 
 
 class Tuning:
@@ -25,6 +27,7 @@ class Tuning:
     Args:
         checkpoint: The model.
         workers: Processes for chemistry; by default one a core.
+        flat: Whether its codec takes stereo, isotopes and charges away.
         seed: Of everything random.
 
     Attributes:
@@ -36,11 +39,16 @@ class Tuning:
     """The share of a batch that the model wrote itself, and how many strings it writes for that."""
 
     def __init__(
-        self, checkpoint: Checkpoint, *, workers: int | None = None, seed: int = 0
+        self,
+        checkpoint: Checkpoint,
+        *,
+        workers: int | None = None,
+        flat: bool = False,
+        seed: int = 0,
     ) -> None:
         self._checkpoint = replace(checkpoint, network=copy.deepcopy(checkpoint.network))
         self._original = copy.deepcopy(checkpoint.network.state_dict())
-        self.codec = NetworkCodec(self._checkpoint, workers=workers)
+        self.codec = NetworkCodec(self._checkpoint, workers=workers, flat=flat)
         self._random = np.random.default_rng([seed, 1])
         self._ids: dict[str, np.ndarray] = {}
         self._tuner = self._begin()
@@ -64,7 +72,9 @@ class Tuning:
 
     def _begin(self) -> Tuner:
         beta = self._checkpoint.record.get("outcome", {}).get("beta") or TrainingConfig.beta
-        return Tuner(self._checkpoint.network, beta)
+        network = self._checkpoint.network
+        dtype = torch.bfloat16 if multiplies_bf16(network.device) else torch.float32
+        return Tuner(network, beta, dtype)
 
     def _written(self, seed: int) -> list[str]:
         """Molecules that the model writes, of strict strings."""
