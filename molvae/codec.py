@@ -14,7 +14,7 @@ from torch import Tensor
 from molvae import settings as checks
 from molvae.checkpoint import Checkpoint
 from molvae.chem.salvage import Salvaged
-from molvae.chem.standard import FLATTENING, Standard
+from molvae.chem.standard import FLATTENING, Standard, standard_many
 from molvae.chem.strings import Decoded, Encoded, decode_many
 from molvae.corpus.admission import encodable, salvaged
 from molvae.corpus.batches import pad
@@ -114,6 +114,9 @@ class Codec(Protocol):
 
     def salvage(self, texts: Sequence[str], *, flat: bool = False) -> Encodings:
         """Encode what can be read of texts that may be no molecules, a row each."""
+
+    def form(self, smiles: Sequence[str]) -> list[str]:
+        """Canonical SMILES in the form of what is decoded, empty for what has none."""
 
     def decode(
         self,
@@ -215,6 +218,10 @@ class NetworkCodec:
             workers=self._workers,
         )
         return self._encodings(rows)
+
+    def form(self, smiles: Sequence[str]) -> list[str]:
+        """Canonical SMILES in the form of what is decoded, empty for what has none."""
+        return standard_many(smiles, self._standard(flat=True)) if self._flat else list(smiles)
 
     def _standard(self, flat: bool) -> Standard:
         standard = self._checkpoint.standard

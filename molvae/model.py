@@ -340,7 +340,8 @@ class MolVAE:
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
         ``adapt`` is whether an evolution tunes a copy of the model on what it finds, ``screen``
         whether a surrogate of the scores chooses among what it proposes. With ``flat`` molecules
-        are looked for without stereo, isotopes and neutralisable charges.
+        are looked for without stereo, isotopes and neutralisable charges, and the compounds that
+        the objective names lose theirs.
 
         With ``run``, a folder, molecules are written there part by part (of 24 at most), and
         `resume_search` goes on after any end; at the end it gets the results (see
@@ -355,12 +356,12 @@ class MolVAE:
             method,
             _texts(start),
             _texts(filters),
-            strict,
+            checks.switch("strict", strict),
             checks.seed(seed),
             _texts(moves),
-            adapt,
-            screen,
-            flat,
+            checks.switch("adapt", adapt),
+            checks.switch("screen", screen),
+            checks.switch("flat", flat),
         )
         if run is None:
             return self._searched(read(objective), call, None, on_round)

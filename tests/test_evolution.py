@@ -14,6 +14,7 @@ from molvae.chem.fingerprints import similarities
 from molvae.chem.molecules import canonical, parse
 from molvae.chem.properties import compute
 from molvae.chem.strings import Decoded
+from molvae.codec import NetworkCodec
 from molvae.guidance.archive import Archive
 from molvae.guidance.evolution import Evolution
 from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples
@@ -142,9 +143,43 @@ def test_a_screen_knows_what_is_promising(sample: pd.DataFrame) -> None:
     assert screen.best(others, 10) == others[:10]  # nothing can be learned of equals
 
 
-def test_breeding_with_a_screen_repeats_itself(molecules: list[str]) -> None:
-    first, again = (searched([Graphs()], molecules, 4, screen=Screen()) for _ in range(2))
+def test_a_screen_takes_the_better_and_repeats_itself(molecules: list[str]) -> None:
+    first, again = (searched([Graphs()], molecules, 6, screen=Screen()) for _ in range(2))
     assert again.archive.best(10**6) == first.archive.best(10**6)
+    plain = searched([Graphs()], molecules, 6)
+    found, without = (
+        [score for smiles, score in one.archive.scored() if smiles not in molecules]
+        for one in (first, plain)
+    )
+    assert np.mean(found) > np.mean(without) + 0.02
+
+
+@pytest.mark.parametrize("worst", [-1e9, -1e200])
+def test_a_screen_bears_penalties(sample: pd.DataFrame, worst: float) -> None:
+    molecules = sample["smiles"].map(canonical).drop_duplicates().tolist()[:400]
+    scores = {one: qed(one) for one in molecules}
+    known, others = molecules[:300], molecules[300:]
+    penalised = [
+        (one, worst if place % 20 == 0 else 1e-200 * scores[one]) for place, one in enumerate(known)
+    ]
+    screen = Screen()
+    with np.errstate(all="raise", under="ignore"):
+        screen.learn(Archive(penalised), np.random.default_rng(0))
+        chosen = screen.best(others, 20)
+    means = [np.mean([scores[one] for one in some]) for some in (chosen, others)]
+    assert means[0] > means[1] + 0.03
+
+
+def test_children_come_in_the_form_that_is_looked_for() -> None:
+    charged = "C[N+](C)(C)CC(=O)[O-]", "CC(=O)Nc1ccc([N+](=O)[O-])cc1", "C[C@H](N)C(=O)O"
+    archive = Archive((one, 1.0) for one in charged)
+    codec = molvae.load("druglike", device="cpu").checkpoint
+    form = NetworkCodec(codec, flat=True).form
+    found = [one.smiles for one in Graphs(form).propose(archive, 400, np.random.default_rng(0))]
+    assert found
+    assert found == form(found)
+    plain = [one.smiles for one in Graphs().propose(archive, 400, np.random.default_rng(0))]
+    assert plain != form(plain)
 
 
 def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str]) -> None:
@@ -153,10 +188,13 @@ def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str])
     for _ in range(Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY // Evolution.ASKED):
         assert search._region.best(Evolution.LEFT) == best
         search.tell([-1.0 for _ in search.ask()])
-    parents = search._region.parents(100, np.random.default_rng(0))
-    assert parents
-    assert all(max(similarities(one, best)) < Evolution.NEAR for one in parents)
-    assert set(best) <= set(search.archive.best(len(best)))
+    for _ in range(3):
+        parents = search._region.parents(100, np.random.default_rng(0))
+        asked = [one.smiles for one in search.ask()]
+        assert len(asked) > 10
+        assert all(max(similarities(one, best)) < Evolution.NEAR for one in [*parents, *asked])
+        search.tell([qed(one) for one in asked])
+    assert set(best) <= set(search.archive.best(10**6))
     for _ in range(99):  # until nothing is elsewhere, and all begins anew
         search._leave()
         assert len(search._region)

@@ -223,7 +223,7 @@ def test_a_search_that_never_began_leaves_its_folder_free(
 
 
 def test_an_evolution_goes_on_as_if_nothing_had_been(model: molvae.MolVAE, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"budget": 260, "method": "evolution", "seed": 5}
+    options: dict[str, Any] = {"budget": 260, "method": "evolution", "seed": 5, "flat": True}
     whole = model.optimize("qed:max", **options)
 
     def interrupt(standing: Standing) -> None:
@@ -236,6 +236,26 @@ def test_an_evolution_goes_on_as_if_nothing_had_been(model: molvae.MolVAE, tmp_p
     pd.testing.assert_frame_equal(found.table, whole.table)
     assert len(lines(tmp_path / "run")) == 260
     assert not any("another way" in note for note in found.notes)
+
+
+def test_a_search_of_another_version_is_named(model: molvae.MolVAE, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+
+    def interrupt(standing: Standing) -> None:
+        raise KeyboardInterrupt
+
+    model.optimize("qed:max", budget=60, run=folder, on_round=interrupt)
+    plan = json.loads((folder / "search.json").read_text())
+    del plan["call"]["screen"]
+    (folder / "search.json").write_text(json.dumps(plan))
+    with pytest.raises(CheckpointError, match="another version of molvae"):
+        model.resume_search(folder)
+
+
+def test_switches_are_switches(model: molvae.MolVAE) -> None:
+    for name in ("strict", "adapt", "screen", "flat"):
+        with pytest.raises(SettingsError, match=f"{name} is True or False"):
+            model.optimize("qed:max", budget=5, **{name: "no"})
 
 
 def test_what_cannot_be_searched_replaces_no_search(model: molvae.MolVAE, tmp_path: Path) -> None:

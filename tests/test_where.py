@@ -12,22 +12,26 @@ import pytest
 
 import molvae
 from molvae.chem.properties import compute_many
+from molvae.chem.strings import Decoded
 from molvae.codec import BLOCK
 from molvae.errors import SettingsError
 from molvae.guidance.conditions import Condition, Conditions, Likelihood, parsed, read
 from molvae.guidance.desirability import Range, Target
-from molvae.guidance.resampling import BLOCKS, langevin, narrowed, weighed
+from molvae.guidance.resampling import BLOCKS, confirmed, langevin, narrowed, weighed
 from molvae.latent.outcomes import Fall
 from molvae.latent.sources import Density, density_of, normal, prior_of
 
 
 class Linear:
-    """A codec with one head, ``slope * z[0]``, and N(0, I)."""
+    """A codec with one head, ``slope * z[0]``, and N(0, I), that decodes to nothing."""
 
     latent_dim, property_names, knows_noise, strict_alone = 8, ("y",), True, 0.0
 
     def __init__(self, slope: float = 2.0) -> None:
         self._slope = slope
+
+    def decode(self, latents: np.ndarray) -> list[Decoded]:
+        return [Decoded("", False)] * len(latents)
 
     def predict(self, latents: np.ndarray) -> np.ndarray:
         return self._slope * latents[:, :1].astype(float)
@@ -205,6 +209,18 @@ def test_an_echo_is_narrowed(model: molvae.MolVAE, monkeypatch: pytest.MonkeyPat
     assert len(np.unique(latents, axis=0)) > 0.2 * BLOCK
 
 
+def test_molecules_have_the_last_word(model: molvae.MolVAE, sample: pd.DataFrame) -> None:
+    conditions = read("logp=2.5+-0.3", model.codec, model._head_errors())
+    latents = model.encode(sample["smiles"].head(512)).mean
+    weights = confirmed(model.codec, conditions, latents).weights
+    molecules = model.codec.decode(latents)
+    logp = np.array([one["logp"] for one in compute_many([m.smiles for m in molecules], ["logp"])])
+    heads = np.exp(conditions.log_likelihood(model.codec, latents))
+    expected = np.exp(-0.5 * ((logp - 2.5) / 0.3) ** 2) / heads
+    np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-6)
+    assert np.isneginf(conditions.log_likelihood_of(model.codec, [""])).all()
+
+
 @pytest.mark.parametrize("prior", ["fitted", "normal"])
 def test_molecules_follow_a_condition(model: molvae.MolVAE, prior: str) -> None:
     low, high = (
@@ -259,7 +275,7 @@ def test_molecules_like_others_follow_a_condition(
     model: molvae.MolVAE, sample: pd.DataFrame
 ) -> None:
     like = sample["smiles"].head(30).tolist()
-    found = model.generate(20, where="logp>3", like=[*like, "no molecule"], strict=False)
+    found = model.generate(100, where="logp>3", like=[*like, "no molecule"], strict=False)
     assert set(found.table["prior"]) == {"like"}
     assert found.notes[0].startswith("1 of 31 molecules to be like can't be used")
     (outcome,) = found.outcomes

@@ -34,8 +34,7 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="NAME",
     help="What latents are drawn from: fitted (the density that was fitted to those of the "
     "training molecules), normal (N(0, I)) or echo (those of molecules that the decoder writes by "
-    "itself).  [default: echo where most of what it writes is strict, else fitted; fitted with "
-    "--where]",
+    "itself).  [default: echo where most of what it writes is strict, else fitted]",
 )
 @click.option(
     "--prior-temperature",
@@ -106,9 +105,9 @@ def generate(
     What is invalid, known from training, drawn before, or not strict (SELFIES had to repair
     the string) is drawn again; the shares are told. The same seed gives the same file.
 
-    Latents that meet a condition of --where by the model's heads are drawn in place of any. The
-    molecules aren't chosen again: what share of them meets it is told, beside that without
-    conditions.
+    Latents that meet a condition of --where are drawn in place of any: by what the model's heads
+    say, then by what is computed of the molecules that they decode to. The molecules that are
+    written aren't chosen again: what share of them meets it is told, beside that without conditions.
 
     \b
     Example:

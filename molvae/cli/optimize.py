@@ -62,8 +62,9 @@ from molvae.cli.output import check_image, check_table, write_table
 @click.option(
     "--flatten",
     is_flag=True,
-    help="Look for molecules without stereo, isotopes and charges: where the objective is blind to "
-    "these, no evaluation is spent on them.",
+    help="Look for molecules without stereo, isotopes and neutralisable charges: where the "
+    "objective is blind to these, no evaluation is spent on them. Compounds that it names lose "
+    "theirs, too.",
 )
 @options.seed
 @click.option("--run", metavar="FOLDER", help="Keep all in this folder, so that it can go on.")

@@ -23,7 +23,7 @@ class Archive:
     """
 
     PARENTS, PRESSURE = 1024, 0.01
-    """How many of the best may be parents, and k: the smaller, the more the very best are."""
+    """How many of the ranks may be parents, and k: the smaller, the more the very best are."""
 
     def __init__(self, found: Iterable[tuple[str, float]] = ()) -> None:
         self._known: set[str] = set()
@@ -65,14 +65,20 @@ class Archive:
 
     def worst_parent(self) -> float:
         """The lowest score of those that may be parents, inf when there are none."""
-        parents = self._ranked[: self.PARENTS]
-        return -parents[-1][0] if parents else np.inf
+        losses, _ = self._ranks()
+        return float(-losses[-1]) if len(losses) else np.inf
 
     def parents(self, count: int, random: np.random.Generator) -> list[str]:
         """Molecules drawn by rank, one as often as it comes up."""
-        best = self._ranked[: self.PARENTS]
-        losses = np.array([loss for loss, _, _ in best])
-        _, ranks, sharing = np.unique(losses, return_inverse=True, return_counts=True)
-        weights = 1 / (self.PRESSURE * len(best) + ranks + 1e-9) / sharing[ranks]
-        drawn = random.choice(len(best), size=count, p=weights / weights.sum())
-        return [best[place][2] for place in drawn]
+        losses, ranks = self._ranks()
+        pressed = self.PRESSURE * min(len(losses), self.PARENTS)
+        weights = 1 / (pressed + ranks + 1e-9) / np.bincount(ranks)[ranks]
+        drawn = random.choice(len(losses), size=count, p=weights / weights.sum())
+        return [self._ranked[place][2] for place in drawn]
+
+    def _ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The negative scores of those that may be parents, and their ranks, from 0: (N,) each."""
+        losses = np.array([loss for loss, _, _ in self._ranked])
+        _, ranks = np.unique(losses, return_inverse=True)
+        parents = ranks < self.PARENTS
+        return losses[parents], ranks[parents]

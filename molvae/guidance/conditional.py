@@ -21,7 +21,6 @@ from molvae.guidance.trust import caution
 from molvae.latent.generation import Generation, Wanted
 from molvae.latent.generation import generate as plainly
 from molvae.latent.outcomes import Fall, Outcome
-from molvae.latent.sources import FITTED
 
 COMPARED = 128
 """Molecules drawn without conditions, to compare with."""
@@ -58,7 +57,7 @@ def generate(
         known: The training molecules.
         wanted: Which are taken.
         conditions: What is wanted of their properties.
-        prior: As there, but by default the density that the model keeps.
+        prior: As there.
         prior_temperature: As there; above 0 for a prior.
         like: As there.
         noise: How noisy the latents are made before they are decoded, from 0 to below 1.
@@ -83,8 +82,6 @@ def generate(
         "At prior_temperature 0 all latents are the same: there is none to choose. Raise it.",
     )
     worth: list[float] = []
-    if like is None:
-        prior = prior or FITTED
     shared = {
         "prior": prior,
         "prior_temperature": prior_temperature,

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from molvae.codec import Codec
 from molvae.errors import SettingsError
 from molvae.guidance.desirability import Range, Target
 from molvae.guidance.objective import placed
-from molvae.guidance.quantities import check_head
+from molvae.guidance.quantities import check_head, of_property
 from molvae.settings import number, require
 
 _LEAST_VARIANCE = 1e-30
@@ -130,6 +130,21 @@ class Conditions:
         """Log p(conditions | z) by the heads, in nats up to a constant: (N, D) to (N,) float64."""
         each = [one.nats for one in self._likelihoods(codec, latents)]
         nats: np.ndarray = np.sum(each, axis=0)
+        return nats
+
+    def log_likelihood_of(self, codec: Codec, smiles: Sequence[str]) -> np.ndarray:
+        """Log p(conditions | molecule) of canonical SMILES, in nats up to a constant: (N,) float64.
+
+        -inf where a condition is a range that isn't met, and for what is no molecule.
+        """
+        there = np.array([bool(one) for one in smiles])
+        nats = np.where(there, 0.0, -np.inf)
+        molecules = [one for one in smiles if one]
+        for one in self.each if molecules else ():
+            exactly = replace(one, error=0.0)
+            values = of_property(one.name).measure(codec, molecules).numbers
+            known = np.where(np.isnan(values), -np.inf, exactly.likelihood(values).nats)
+            nats[there] += known
         return nats
 
     def slope(self, codec: Codec, latents: np.ndarray) -> np.ndarray:

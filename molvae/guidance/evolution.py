@@ -127,7 +127,9 @@ class Evolution:
         fresh = {
             one.smiles: one
             for one in usable
-            if one.smiles not in self.archive and one.smiles not in chosen
+            if one.smiles not in self.archive
+            and one.smiles not in chosen
+            and self._is_elsewhere(one.smiles)
         }
         if usable:
             self.moves[place].told(len(fresh) / len(usable))
@@ -141,7 +143,7 @@ class Evolution:
         self._cost *= self.MEMORY
         for (smiles, place), score in zip(self._asked, scores, strict=True):
             self.archive.add(smiles, score)
-            rank = self._region.add(smiles, score) if self._is_elsewhere(smiles) else -1
+            rank = self._region.add(smiles, score)
             self._cost[place] += 1
             self._earned[place] += 0 <= rank < TOP
             self._since_lesson += 1
@@ -154,12 +156,12 @@ class Evolution:
         mean = self._region.mean_of_best()
         self._barren = 0 if mean > self._best_mean else self._barren + 1
         self._best_mean = max(mean, self._best_mean)
-        if self._barren and self._barren % self.WIDEN_AFTER == 0:
-            for move in self.moves:
-                move.widen()
         leaving = self._barren >= self.LEAVE_AFTER
         if leaving:
             self._leave()
+        elif self._barren and self._barren % self.WIDEN_AFTER == 0:
+            for move in self.moves:
+                move.widen()
         if self._screen is not None:
             self._screen.learn(self._region, self._random)
         if self._adaptation is None:

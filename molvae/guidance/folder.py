@@ -122,7 +122,12 @@ class SearchFolder:
         try:
             content = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
             plan = from_mapping(Plan, {**content, "call": from_mapping(Call, content["call"])})
-        except (OSError, ValueError, TypeError, LookupError, SettingsError):
+        except SettingsError as error:
+            raise CheckpointError(
+                f"The search in {self.path} was begun by another version of molvae, which goes "
+                f"other ways ({error}). Begin it anew with --overwrite, or in another folder."
+            ) from None
+        except (OSError, ValueError, TypeError, LookupError):
             raise CheckpointError(
                 f"{self.path} holds no search to go on with. Begin one with "
                 f"`molvae optimize -m MODEL --objective qed:max --run {self.path}`."

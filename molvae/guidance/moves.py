@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -177,7 +177,11 @@ def written(codec: Codec, count: int, seed: int, decoding_seed: int) -> list[Dec
 
 
 class Graphs(Steady):
-    """Crossover and mutation of molecular graphs; the model has no part in it."""
+    """Crossover and mutation of molecular graphs; the model has no part in it.
+
+    Args:
+        form: Brings molecules into the form that is looked for, to nothing where it can't.
+    """
 
     name = "graphs"
     MUTATED = 0.1
@@ -185,6 +189,9 @@ class Graphs(Steady):
 
     MOST_ATOMS = 60
     """Heavy atoms: crossover makes molecules larger and larger."""
+
+    def __init__(self, form: Callable[[Sequence[str]], list[str]] = list) -> None:
+        self._form = form
 
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
         """Children of some parents, and mutants."""
@@ -196,7 +203,8 @@ class Graphs(Steady):
             else child(one, other, generator)
             for one, other in zip(parents[0::2], parents[1::2], strict=True)
         ]
-        return [Decoded(one, strict=True) for one in children if one and self._fits(one)]
+        fitting = [one for one in children if one and self._fits(one)]
+        return [Decoded(one, strict=True) for one in self._form(fitting) if one]
 
     def _fits(self, smiles: str) -> bool:
         return "." not in smiles and parse(smiles).GetNumHeavyAtoms() <= self.MOST_ATOMS
@@ -204,7 +212,12 @@ class Graphs(Steady):
 
 def moves_of(codec: Codec, anchors: Anchors, kinds: Sequence[str] = KINDS) -> list[Move]:
     """The moves of some kinds."""
-    every: list[Move] = [Nearby(codec, anchors), Between(codec, anchors), Samples(codec), Graphs()]
+    every: list[Move] = [
+        Nearby(codec, anchors),
+        Between(codec, anchors),
+        Samples(codec),
+        Graphs(codec.form),
+    ]
     return [move for move in every if move.name in kinds]
 
 

@@ -4,7 +4,9 @@ Draws of a source are weighed by the likelihood of the conditions and drawn agai
 (sampling-importance resampling: Smith and Gelfand, 1992, doi:10.1080/00031305.1992.10475856).
 Where the source has a density, each then takes steps of Langevin dynamics that keep the
 distribution (MALA: Roberts and Tweedie, 1996, doi:10.2307/3318418), so that latents drawn
-several times part, and those of a rare condition come nearer to it.
+several times part, and those of a rare condition come nearer to it. So far the heads decide,
+which err. So more latents are kept than are wanted, and drawn once more, by what is computed of the
+molecules that they decode to.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from molvae.settings import require
 
 BLOCKS = 64
 """Blocks of the source that are drawn for each block given, at most."""
+
+KEPT = 4
+"""Latents that are decoded, to be looked at, for each one that is given."""
 
 STEPS, STEP = 20, 0.2
 """Steps of Langevin dynamics, and the deviation of their noise at first, in latent units."""
@@ -62,16 +67,16 @@ class Weighed:
         squares = float((self.weights**2).sum())
         return 1 / squares if squares else 0.0
 
-    def resampled(self, random: np.random.Generator) -> np.ndarray:
-        """A block of them, each about as often as its weight says, (BLOCK, D).
+    def resampled(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """So many of them, each about as often as its weight says, (count, D).
 
         Systematically: one number decides, and none comes more than once more than its share.
         """
         sums = np.cumsum(self.weights)
-        shares = (np.arange(BLOCK) + random.random()) / BLOCK
+        shares = (np.arange(count) + random.random()) / count
         places = np.searchsorted(sums, shares * sums[-1], side="right")
-        block: np.ndarray = self.latents[places]
-        return block
+        taken: np.ndarray = self.latents[places]
+        return taken
 
 
 def narrowed(
@@ -102,10 +107,10 @@ def narrowed(
         random = np.random.default_rng([seed, block, _RESAMPLED])
         found = weighed(codec, conditions, source, seed, block)
         on_block(block, found)
-        latents = found.resampled(random)
-        if density is None:
-            return latents
-        return langevin(_given(conditions, codec, density), latents, random)
+        latents = found.resampled(KEPT * BLOCK, random)
+        if density is not None:
+            latents = langevin(_given(conditions, codec, density), latents, random)
+        return confirmed(codec, conditions, latents).resampled(BLOCK, random)
 
     return drawn
 
@@ -140,6 +145,23 @@ def weighed(
         f"By the heads of the model none of {len(latents):,} latents meets {conditions}. Widen it.",
     )
     return found
+
+
+def confirmed(codec: Codec, conditions: Conditions, latents: np.ndarray) -> Weighed:
+    """Weigh latents, drawn by what heads say, by what is computed of the molecules they decode to.
+
+    Where none of these meets the conditions, the heads have the last word.
+
+    Args:
+        codec: The model.
+        conditions: What is wanted.
+        latents: (N, D).
+    """
+    molecules = [one.smiles for one in codec.decode(latents)]
+    met = conditions.log_likelihood_of(codec, molecules)
+    if np.isneginf(met).all():
+        return Weighed.by(latents, np.zeros(len(latents)))
+    return Weighed.by(latents, met - conditions.log_likelihood(codec, latents))
 
 
 def langevin(target: Density, latents: np.ndarray, random: np.random.Generator) -> np.ndarray:

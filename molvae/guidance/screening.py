@@ -18,8 +18,8 @@ class Screen:
 
     A Gaussian process on fingerprints learns the scores of the best molecules and of some of the
     others. Of what is proposed it takes that of the highest expected improvement (Jones et al.,
-    1998, doi:10.1023/A:1008306431147) over the tenth best. What is the same molecule to it, such as
-    another stereoisomer of the best, promises next to nothing.
+    1998, doi:10.1023/A:1008306431147) over the tenth best. Scores count by their ranks, as
+    quantiles of a normal distribution: whatever their scale, and however bad the worst.
     """
 
     BEST, OTHERS = 1000, 200
@@ -38,10 +38,11 @@ class Screen:
         below = scored[self.BEST :]
         drawn = random.permutation(len(below))[: self.OTHERS]
         learned = [*scored[: self.BEST], *(below[place] for place in drawn)]
-        values = np.array([score for _, score in learned])
+        scores = np.array([score for _, score in learned])
         self._surrogate = None
-        if len(values) and np.ptp(values):
+        if len(np.unique(scores)) > 1:
             features = _features([smiles for smiles, _ in learned])
+            values = quantiles(scores)
             self._surrogate = Surrogate.fitted(features, values, shares=(0.0,))
             self._to_beat = values[: self.TO_BEAT].min()
 
@@ -51,6 +52,18 @@ class Screen:
             return list(molecules[:count])
         gain = improvement(*self._surrogate.predict(_features(molecules)), self._to_beat)
         return [molecules[place] for place in np.argsort(-gain, kind="stable")[:count]]
+
+
+def quantiles(values: np.ndarray) -> np.ndarray:
+    """Values by their ranks, as quantiles of N(0, 1), equal ones alike: (N,) to (N,).
+
+    >>> quantiles(np.array([-1e9, 0.1, 0.2, 0.2])).round(3)
+    array([-1.15 , -0.319,  0.674,  0.674])
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middles = np.cumsum(counts) - 0.5 * counts  # of the ranks of equals, from 0 to N
+    found: np.ndarray = torch.special.ndtri(torch.from_numpy(middles / len(values))).numpy()[places]
+    return found
 
 
 def improvement(mean: np.ndarray, deviation: np.ndarray, to_beat: float) -> np.ndarray:
