@@ -107,7 +107,7 @@ def generate(
 
     Latents that meet a condition of --where are drawn in place of any: by what the model's heads
     say, then by what is computed of the molecules that they decode to. The molecules that are
-    written aren't chosen again: what share of them meets it is told, beside that without conditions.
+    written are not chosen again: what share of them meets it is told, beside that without any.
 
     \b
     Example:
