@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
-from torch.multiprocessing.spawn import ProcessExitedException, spawn
+from torch.multiprocessing.spawn import ProcessException, ProcessExitedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from molvae.corpus.batches import Batch
@@ -137,9 +137,11 @@ def launch(work: Callable[..., None], size: int, meeting: str, *arguments: Any) 
         try:
             while not started.join():
                 pass
-        except ProcessExitedException:
-            if asked:
+        except ProcessException as error:
+            if asked:  # one that ends before it listens cuts the others off
                 raise KeyboardInterrupt from None
+            if not isinstance(error, ProcessExitedException):
+                raise
             raise TrainingError(
                 "A process of the team was ended from outside, perhaps for want of memory."
             ) from None
