@@ -170,7 +170,8 @@ class NetworkCodec:
     ) -> None:
         self._checkpoint, self._network = checkpoint, checkpoint.network
         self._prior = checkpoint.prior
-        self._batch_size, self._workers, self._flat = batch_size, workers, flat
+        self._batch_size, self._workers = batch_size, workers
+        self._form = checkpoint.standard.flattened() if flat else None
         self._read: dict[tuple[str, ...], Decoded] = {}
         self.latent_dim = checkpoint.network.config.latent_dim
         self.knows_noise = checkpoint.network.config.knows_noise
@@ -221,11 +222,11 @@ class NetworkCodec:
 
     def form(self, smiles: Sequence[str]) -> list[str]:
         """Canonical SMILES in the form of what is decoded, empty for what has none."""
-        return standard_many(smiles, self._standard(flat=True)) if self._flat else list(smiles)
+        return standard_many(smiles, self._form) if self._form else list(smiles)
 
     def _standard(self, flat: bool) -> Standard:
-        standard = self._checkpoint.standard
-        return standard.flattened() if flat or self._flat else standard
+        standard = self._form or self._checkpoint.standard
+        return standard.flattened() if flat else standard
 
     def _encodings(self, rows: Sequence[Encoded | Salvaged]) -> Encodings:
         """Rows with the posteriors of their tokens."""
@@ -289,8 +290,7 @@ class NetworkCodec:
         if len(read) + len(fresh) > REMEMBERED:  # what isn't asked for now is forgotten
             read = {one: read[one] for one in strings if one in read}
         constraints = self._checkpoint.constraints
-        form = self._standard(flat=True) if self._flat else None
-        work = partial(decode_many, constraints=constraints, standard=form)
+        work = partial(decode_many, constraints=constraints, standard=self._form)
         read.update(zip(fresh, ordered(work, fresh, self._workers), strict=True))
         self._read = read if len(read) <= REMEMBERED else {}
         return [read[one] for one in strings]

@@ -458,13 +458,13 @@ class MolVAE:
     ) -> Search:
         flat = call.flat
         tuning = partial(Tuning, self.checkpoint, workers=self.workers, flat=flat, seed=call.seed)
-        settings = asdict(call)
-        del settings["flat"]
+        settings = asdict(call) | {"adapt": tuning if call.adapt else None}
+        del settings["flat"]  # that is the codec's
         return optimize(
             self._searching(call),
             objective,
             self.checkpoint.known,
-            **{**settings, "adapt": tuning if call.adapt else None},
+            **settings,
             head_r2=self._head_r2(),
             record=record,
             on_round=on_round,

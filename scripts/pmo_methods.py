@@ -13,7 +13,6 @@ from make_moses_data import DATA
 from pmo_account import Counted
 
 from molvae import checkpoint as checkpoints
-from molvae.chem.standard import standard_many
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.evolution import evolution
@@ -124,10 +123,10 @@ def bred(
 
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
-        start = standard_many(shuffled(seed)[:STARTING], checkpoint.standard.flattened())
-        found = [(smiles, oracle(smiles)) for smiles in dict.fromkeys(start)]
         tuning = Tuning(checkpoint, workers=1, flat=True, seed=seed) if tuned else None
         codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1, flat=True)
+        start = dict.fromkeys(codec.form(shuffled(seed)[:STARTING]))
+        found = [(smiles, oracle(smiles)) for smiles in start]
         evolving = evolution(
             Shuffled(codec, seed) if shuffled_latents else codec,
             found,

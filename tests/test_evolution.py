@@ -173,8 +173,7 @@ def test_a_screen_bears_penalties(sample: pd.DataFrame, worst: float) -> None:
 def test_children_come_in_the_form_that_is_looked_for() -> None:
     charged = "C[N+](C)(C)CC(=O)[O-]", "CC(=O)Nc1ccc([N+](=O)[O-])cc1", "C[C@H](N)C(=O)O"
     archive = Archive((one, 1.0) for one in charged)
-    codec = molvae.load("druglike", device="cpu").checkpoint
-    form = NetworkCodec(codec, flat=True).form
+    form = NetworkCodec(molvae.load("druglike", device="cpu").checkpoint, flat=True).form
     found = [one.smiles for one in Graphs(form).propose(archive, 400, np.random.default_rng(0))]
     assert found
     assert found == form(found)

@@ -183,7 +183,8 @@ class Evolution:
 
     def _is_elsewhere(self, smiles: str) -> bool:
         """Whether a molecule is unlike all that were left behind."""
-        return all(one < self.NEAR for one in similarities(smiles, self._left))
+        left = self._left  # mostly none, and then no fingerprint is looked at
+        return not left or max(similarities(smiles, left)) < self.NEAR
 
 
 def evolution(

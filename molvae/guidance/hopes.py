@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from molvae.chem.fingerprints import BITS
 from molvae.chem.properties import PROPERTIES
 from molvae.codec import Codec, Encodings
 from molvae.corpus.table import known_column
@@ -18,7 +17,6 @@ from molvae.guidance.objective import Objective, Term, placed
 from molvae.guidance.quantities import Column, Predicted
 from molvae.guidance.quantity import Measured, OfTheMolecule, Span
 from molvae.guidance.surrogate import MOST, Features, Surrogate
-from molvae.metrics.description import fingerprints_of
 
 LEAST = 5
 """Measured molecules below which nothing is learned."""
@@ -62,8 +60,7 @@ class Hoped(OfTheMolecule):
 
 def features_of(encodings: Encodings) -> Features:
     """Molecules, all of them usable, as a surrogate compares them."""
-    packed = fingerprints_of(encodings.smiles, bits=BITS, workers=1)
-    return Features(encodings.mean, np.unpackbits(packed, axis=1).astype(np.float32))
+    return Features.of(encodings.smiles, encodings.mean)
 
 
 def bound(objective: Objective, columns: Sequence[str], codec: Codec) -> Objective:

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from molvae.chem.fingerprints import BITS
 from molvae.guidance.archive import Archive
 from molvae.guidance.surrogate import Features, Surrogate
-from molvae.metrics.description import fingerprints_of
 
 
 class Screen:
     """Chooses among proposals, and costs no evaluation.
 
-    A Gaussian process on fingerprints learns the scores of the best molecules and of some of the
-    others. Of what is proposed it takes that of the highest expected improvement (Jones et al.,
-    1998, doi:10.1023/A:1008306431147) over the tenth best. Scores count by their ranks, as
-    quantiles of a normal distribution: whatever their scale, and however bad the worst.
+    A Gaussian process learns the scores of the best molecules and of some of the others, by
+    fingerprints alone: latents change as a model is tuned. Of what is proposed it takes that of the
+    highest expected improvement (Jones et al., 1998, doi:10.1023/A:1008306431147) over the tenth
+    best. Scores count by their ranks, as quantiles of a normal distribution: whatever their scale,
+    and however bad the worst.
     """
 
     BEST, OTHERS = 1000, 200
@@ -41,7 +40,7 @@ class Screen:
         scores = np.array([score for _, score in learned])
         self._surrogate = None
         if len(np.unique(scores)) > 1:
-            features = _features([smiles for smiles, _ in learned])
+            features = Features.of([smiles for smiles, _ in learned])
             values = quantiles(scores)
             self._surrogate = Surrogate.fitted(features, values, shares=(0.0,))
             self._to_beat = values[: self.TO_BEAT].min()
@@ -50,7 +49,7 @@ class Screen:
         """The most promising, at most so many; the first of them when nothing is known."""
         if self._surrogate is None or len(molecules) <= count:
             return list(molecules[:count])
-        gain = improvement(*self._surrogate.predict(_features(molecules)), self._to_beat)
+        gain = improvement(*self._surrogate.predict(Features.of(molecules)), self._to_beat)
         return [molecules[place] for place in np.argsort(-gain, kind="stable")[:count]]
 
 
@@ -78,10 +77,3 @@ def improvement(mean: np.ndarray, deviation: np.ndarray, to_beat: float) -> np.n
     below = torch.special.ndtr(torch.from_numpy(ahead)).numpy()
     gain: np.ndarray = deviation * (density + ahead * below)
     return gain
-
-
-def _features(molecules: Sequence[str]) -> Features:
-    """Fingerprints alone: latents change as a model is tuned."""
-    packed = fingerprints_of(molecules, bits=BITS, workers=1)
-    bits = np.unpackbits(packed, axis=1).astype(np.float32)
-    return Features(np.zeros((len(molecules), 0), dtype=np.float32), bits)

@@ -8,6 +8,9 @@ from itertools import product
 
 import numpy as np
 
+from molvae.chem.fingerprints import BITS
+from molvae.metrics.description import fingerprints_of
+
 MOST = 2_000
 """Molecules that it learns from; the time grows with the third power of them."""
 
@@ -29,6 +32,14 @@ class Features:
 
     latents: np.ndarray
     bits: np.ndarray
+
+    @classmethod
+    def of(cls, smiles: Sequence[str], latents: np.ndarray | None = None) -> Features:
+        """Canonical SMILES, by fingerprints alone where no latents, (N, D), are given."""
+        packed = fingerprints_of(smiles, bits=BITS, workers=1)
+        if latents is None:
+            latents = np.zeros((len(smiles), 0), dtype=np.float32)
+        return cls(latents, np.unpackbits(packed, axis=1).astype(np.float32))
 
     def taken(self, places: np.ndarray) -> Features:
         """Some of them."""
