@@ -9,29 +9,31 @@ distinct valid molecule charged once; the area under the mean of the ten best fo
 trapezoids every 100 calls, over the budget. Settings are chosen on zaleplon_mpo and perindopril_mpo
 alone. qed is saturated, and most runs of most methods find nothing on valsartan_smarts.
 
-A run is one process of one thread. Its folder, BUDGET/METHOD/TASK-SEED, has row.csv, curve.csv and
-the best 100 molecules. One that stands there isn't made again, one that was interrupted starts
-anew, and calls with other --tasks may share the work. `--inspect` tells of the best 100 molecules
-of each method's runs how many pass the filters of MOSES, are molecules of ZINC250k or near copies
-of one (Tanimoto similarity, Morgan 2, of at least 0.8), and how much they differ.
+A run is one process of one thread, a row of docs/pmo/rows.csv when it has ended, and its best 100
+molecules are rows of docs/pmo/best.csv. One that stands there isn't made again, one that was
+interrupted starts anew, and several processes with other --tasks may share the work. `--inspect`
+tells of the best molecules of each method's runs how many pass the filters of MOSES, are molecules
+of ZINC250k or near copies of one (Tanimoto similarity, Morgan 2, of at least 0.8), and how much
+they differ.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
+import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from make_moses_data import DATA
 from pmo import ORACLES
-from pmo_account import BUDGET, Counted, Exhausted, area, curve, mean_of_best
+from pmo_account import BUDGET, Counted, Exhausted, area, mean_of_best
 from pmo_methods import METHODS, zinc
 
 from molvae.chem.filters import objection
 from molvae.chem.molecules import parse
-from molvae.cli.output import write_table
 from molvae.guidance.results import Diversity
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.evidence import CLOSE, FILTERS
@@ -56,6 +58,9 @@ PUBLISHED = {
 LOTTERY = "valsartan_smarts"
 BEST = 100
 
+RUN = ["method", "task", "seed", "budget"]
+"""What names a run."""
+
 
 def main() -> None:
     """Make the runs that are missing, and print the table."""
@@ -65,43 +70,40 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--budget", type=int, default=BUDGET, help="calls of the oracle")
     parser.add_argument("--model", default="druglike", help="trained on ZINC250k, of our methods")
-    parser.add_argument("--output", type=Path, default=Path("runs/pmo"))
+    parser.add_argument("--output", type=Path, default=DATA.parent / "docs" / "pmo")
     parser.add_argument("--inspect", action="store_true", help="look at the best molecules, too")
     arguments = parser.parse_args()
-    folder = arguments.output / str(arguments.budget)
+    rows, best = arguments.output / "rows.csv", arguments.output / "best.csv"
     for seed in arguments.seeds:
         for task in arguments.tasks:
             for method in arguments.methods:
-                place = folder / method / f"{task}-{seed}"
-                if not (place / "row.csv").exists():
-                    row = run(method, task, seed, arguments.budget, arguments.model, place)
-                    print(pd.DataFrame([row]).round(3).to_string(index=False), flush=True)
-    done = sorted(one.parent for one in folder.glob("*/*/row.csv"))
-    report(pd.concat(pd.read_csv(place / "row.csv") for place in done))
+                if not is_there(rows, (method, task, seed, arguments.budget)):
+                    row, molecules = run(method, task, seed, arguments.budget, arguments.model)
+                    append(molecules, best)
+                    append(row, rows)
+                    print(row.round(3).to_string(index=False), flush=True)
+    report(of_budget(rows, arguments.budget))
     if arguments.inspect:
-        means = inspected(done).groupby("method").mean(numeric_only=True)
+        molecules = of_budget(best, arguments.budget).drop_duplicates([*RUN, "smiles"])
+        means = inspected(molecules).groupby("method").mean(numeric_only=True)
         print(f"\nThe best {BEST} of a run, means over runs\n{means.round(3).to_string()}")
 
 
 def run(
-    method: str, task: str, seed: int, budget: int, model: str, place: Path
-) -> dict[str, object]:
-    """Run a method on a task; the row of it, written last."""
+    method: str, task: str, seed: int, budget: int, model: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run a method on a task; the row of it, and its best molecules."""
     oracle = Counted(ORACLES[task], budget)
     started, worked = time.perf_counter(), time.process_time()
     with contextlib.suppress(Exhausted):
         METHODS[method](oracle, seed, model)
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     scores = list(oracle.found.values())
-    numbered = pd.DataFrame(oracle.found.items(), columns=["smiles", "score"])
-    numbered["call"] = range(1, len(numbered) + 1)
-    best = numbered.sort_values("score", ascending=False, kind="stable").head(BEST)
-    write_table(best, str(place / "best.csv"))
-    write_table(pd.DataFrame(curve(scores), columns=["calls", "top10"]), str(place / "curve.csv"))
     row = {
         "method": method,
         "task": task,
         "seed": seed,
+        "budget": budget,
         "calls": len(scores),
         "auc": area(scores, budget),
         "top1": mean_of_best(scores, 1),
@@ -109,21 +111,46 @@ def run(
         "seconds": seconds,
         "processor_seconds": processor,
     }
-    write_table(pd.DataFrame([row]), str(place / "row.csv"))
-    return row
+    molecules = pd.DataFrame(oracle.found.items(), columns=["smiles", "score"])
+    molecules["call"] = range(1, len(molecules) + 1)
+    best = molecules.sort_values("score", ascending=False, kind="stable").head(BEST)
+    rows = pd.DataFrame([row])
+    return rows, rows[RUN].merge(best, how="cross")
 
 
-def inspected(places: Sequence[Path]) -> pd.DataFrame:
+def append(rows: pd.DataFrame, path: Path) -> None:
+    """Add rows to a table that other processes may add to at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+        is_new = os.fstat(file.fileno()).st_size == 0
+        rows.to_csv(file, index=False, header=is_new, float_format="%.6g")
+
+
+def is_there(path: Path, name: tuple[str, str, int, int]) -> bool:
+    """Whether a run has its row."""
+    if not path.exists():
+        return False
+    return name in set(pd.read_csv(path)[RUN].itertuples(index=False, name=None))
+
+
+def of_budget(path: Path, budget: int) -> pd.DataFrame:
+    """The rows of a table that belong to runs of a budget."""
+    table = pd.read_csv(path)
+    return table[table["budget"] == budget]
+
+
+def inspected(molecules: pd.DataFrame) -> pd.DataFrame:
     """What the best molecules of runs are like, a row a run."""
     known, fingerprints = set(zinc()), fingerprints_of(zinc().tolist())
     rows = []
-    for place in places:
-        smiles = pd.read_csv(place / "best.csv")["smiles"].tolist()
+    for name, best in molecules.groupby(RUN):
+        smiles = best["smiles"].tolist()
         similarities = nearest(fingerprints_of(smiles), fingerprints).similarities
         diversity = Diversity.of(smiles)
         rows.append(
             {
-                "method": place.parent.name,
+                "method": name[0],
                 "pass_filters": sum(not objection(parse(one), FILTERS) for one in smiles),
                 "in_zinc": sum(one in known for one in smiles),
                 "near_copies": int((similarities >= CLOSE).sum()),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bench_pmo import run
+from bench_pmo import append, is_there, run
 from pharmacophores import pharmacophores, similarity
 from pmo import ORACLES, TARGETS
 from pmo_account import Counted, Exhausted, area, curve
@@ -110,9 +110,15 @@ def test_a_run_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             oracle("C" * length)
 
     monkeypatch.setitem(METHODS, "chains", chains)
-    row = run("chains", "qed", 0, 20, "", tmp_path)
-    written = pd.read_csv(tmp_path / "row.csv").iloc[0]
-    assert row["calls"] == written["calls"] == 20
-    best = pd.read_csv(tmp_path / "best.csv")
+    path = tmp_path / "pmo" / "rows.csv"
+    assert not is_there(path, ("chains", "qed", 0, 20))
+    for seed in (0, 1):
+        row, best = run("chains", "qed", seed, 20, "")
+        append(row, path)
+    written = pd.read_csv(path)
+    assert [*written["seed"]] == [0, 1]
+    assert [*written["calls"]] == [20, 20]
+    assert is_there(path, ("chains", "qed", 1, 20))
+    assert not is_there(path, ("chains", "qed", 1, 21))
     assert best["score"].is_monotonic_decreasing
-    assert best["score"].head(10).mean() == pytest.approx(written["top10"], abs=1e-5)
+    assert best["score"].head(10).mean() == pytest.approx(written["top10"][1], abs=1e-5)

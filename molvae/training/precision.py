@@ -33,15 +33,16 @@ def choose(precision: str, device: torch.device) -> torch.dtype:
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether a device is a processor with units for products of bf16 matrices.
+    """Whether a device is a processor that multiplies bf16 matrices, by AMX or by AVX-512.
 
-    A GRU writes two to three times as many strings with them, whose share that comes back is the
-    same; on a GPU starting the kernels takes the time. What is known beforehand decides, not a
-    measurement: a seed means the same molecules at each start.
+    A GRU writes two to three times as many strings so, whose share that comes back is the same; on
+    a GPU starting the kernels takes the time. What is known beforehand decides, not a measurement:
+    a seed means the same molecules at each start.
     """
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return False
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
 
 
 def _gru_seconds(dtype: torch.dtype, device: torch.device, batch: int) -> float:
