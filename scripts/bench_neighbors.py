@@ -173,8 +173,10 @@ def main() -> None:
 
 
 def sampled(model: molvae.MolVAE, data: Path, count: int, seed: int) -> list[Compound]:
-    """Compounds in a random order, of those that the model can encode."""
+    """Compounds in a random order, of those of a test set that the model can encode."""
     table = as_table(data)
+    if "split" in table:
+        table = table[table["split"] == "test"]
     smiles = table[smiles_column(table)].to_numpy()
     chosen = smiles[np.random.default_rng(seed).permutation(len(smiles))[: 2 * count]]
     encodings = model.codec.encode(chosen.tolist(), flat=True)
