@@ -28,7 +28,7 @@ from molvae.guidance.folder import Call, SearchFolder
 from molvae.guidance.notation import Written, read, written
 from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
-from molvae.guidance.search import Search, checked, optimize
+from molvae.guidance.search import Search, checked, drawn_starts, optimize
 from molvae.guidance.standing import Standing
 from molvae.guidance.suggestion import BUDGET as CANDIDATES
 from molvae.guidance.suggestion import COUNT as PROPOSALS
@@ -324,6 +324,7 @@ class MolVAE:
         budget: int = 1000,
         method: str = "auto",
         start: str | Iterable[str] = (),
+        start_from: Source | None = None,
         filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
@@ -338,8 +339,10 @@ class MolVAE:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
         The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
-        ``adapt`` is whether an evolution tunes a copy of the model on what it finds, ``screen``
-        whether a surrogate of the scores chooses among what it proposes. With ``flat`` molecules
+        A fifth of the budget goes to random molecules of ``start_from``, a file, a table or SMILES,
+        such as the training data; the search begins with these then. ``adapt`` is whether an
+        evolution tunes a copy of the model on what it finds, ``screen`` whether a surrogate of the
+        scores chooses among what it proposes. With ``flat`` molecules
         are looked for without stereo, isotopes and neutralisable charges, and the compounds that
         the objective names lose theirs.
 
@@ -363,6 +366,12 @@ class MolVAE:
             checks.switch("screen", screen),
             checks.switch("flat", flat),
         )
+        checks.require(
+            method == "evolution" or (adapt and screen),
+            f"Only the method evolution learns and screens: {method} knows no adapt and no screen.",
+        )
+        if start_from is not None:
+            call = replace(call, start=[*call.start, *self._drawn(start_from, call)])
         if run is None:
             return self._searched(read(objective), call, None, on_round)
         folder = SearchFolder(run)
@@ -469,6 +478,12 @@ class MolVAE:
             record=record,
             on_round=on_round,
         )
+
+    def _drawn(self, source: Source, call: Call) -> list[str]:
+        """Molecules of a source that a search begins with."""
+        table = as_table(source, workers=self.workers)
+        molecules = table[smiles_column(table)].tolist()
+        return drawn_starts(self._searching(call), molecules, call.budget, call.seed)
 
     def _searching(self, call: Call) -> NetworkCodec:
         """The codec that a search works with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,29 @@ def test_a_search_starts_where_it_is_told(model: molvae.MolVAE) -> None:
     assert len(model.optimize("qed:max", budget=10, start=start).table) == 10
 
 
+def test_a_search_starts_from_a_table(
+    model: molvae.MolVAE, sample: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.csv"
+    mine = [*sample["smiles"].head(30), "xyz", "", sample["smiles"].iloc[0]]
+    pd.DataFrame({"smiles": mine}).to_csv(path, index=False)
+    first, again, other = (
+        model.optimize("qed:max", budget=40, start_from=path, seed=seed).table.sort_values(
+            "evaluation"
+        )["smiles"]
+        for seed in (0, 0, 1)
+    )
+    begun = first.head(8).tolist()  # a fifth of the budget
+    assert set(begun) <= set(model.encode(mine).smiles)
+    assert len(set(begun)) == 8
+    assert first.tolist() == again.tolist()
+    assert begun != other.head(8).tolist()
+    few = model.optimize("qed:max", budget=40, start="CCOc1ccccc1", start_from=["CCO"]).table
+    assert few.sort_values("evaluation")["smiles"].head(2).tolist() == ["CCOc1ccccc1", "CCO"]
+    with pytest.raises(MoleculeError, match=r"None of the molecules to start from .* not a SMILES"):
+        model.optimize("qed:max", budget=40, start_from=["xyz", "C("])
+
+
 def test_the_same_seed_gives_the_same_search(model: molvae.MolVAE) -> None:
     one, two = (model.optimize("qed:max", budget=80, seed=4).table for _ in range(2))
     assert one.equals(two)
@@ -155,6 +179,8 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
         ),
         (["logp:max=0..5", "qed:max"], {"method": "gradient"}, "along one head"),
         ("filters=moses", {"method": "gradient"}, "along one head"),
+        ("qed:max", {"screen": False}, "Only the method evolution"),
+        ("qed:max", {"method": "cma", "adapt": False}, "cma knows no adapt"),
         ("qed:max", {"method": "cmaes"}, "Did you mean 'cma'"),
         ("qed:max", {"budget": 0}, "budget is 1 or more"),
         ("qed:max", {"filters": ["mosess"]}, "Did you mean 'moses'"),

@@ -57,6 +57,12 @@ from molvae.cli.output import check_image, check_table, write_table
     metavar="SMILES",
     help="Compound to start from; may be repeated.  [default: the best of some draws]",
 )
+@click.option(
+    "--start-from",
+    metavar="FILE",
+    help="Table of molecules to start from, such as the training data: a fifth of the budget is "
+    "spent on random ones of them.",
+)
 @options.filters
 @options.keep_repaired
 @click.option(
@@ -82,6 +88,7 @@ def optimize(
     no_adapt: bool,
     no_screen: bool,
     start: tuple[str, ...],
+    start_from: str | None,
     filters: tuple[str, ...],
     keep_repaired: bool,
     flatten: bool,
@@ -139,7 +146,7 @@ def optimize(
         raise click.UsageError(f"{', '.join(sorted(fixed))} can't change within a search.")
     if overwrite and run is None:
         raise click.UsageError("--overwrite replaces the search in a folder: name it with --run.")
-    check_table(output)
+    check_table(output, start_from)
     check_image(image)
     from molvae import display
     from molvae.guidance.folder import SearchFolder
@@ -171,6 +178,7 @@ def optimize(
                 budget=budget,
                 method=method,
                 start=start,
+                start_from=start_from,
                 filters=filters or ("moses",),
                 strict=not keep_repaired,
                 seed=seed,

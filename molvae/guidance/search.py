@@ -30,7 +30,7 @@ from molvae.latent.generation import draw
 METHODS = ("auto", "cma", "evolution", "gradient")
 
 SCOUTS = 0.2
-"""The part of the budget spent on draws from the prior, to start from the best of them."""
+"""The part of the budget spent on draws, of the prior or of a table, to start from them."""
 
 WIDTH = 0.4
 """Standard deviation of the first steps around the start, in latent units."""
@@ -178,6 +178,29 @@ def checked(
         f"Moves are those of the method evolution, not of {method}.",
     )
     return objective, method, _encoded(codec, start)
+
+
+def drawn_starts(codec: Codec, molecules: Sequence[str], budget: int, seed: int) -> list[str]:
+    """Random ones of some molecules, canonical, that the model can encode.
+
+    So many that a fifth of the budget is spent on them, or all that there are.
+
+    Raises:
+        MoleculeError: When there is none.
+    """
+    wanted = max(1, round(SCOUTS * budget))
+    order = np.random.default_rng([seed, 2]).permutation(len(molecules))
+    found = dict[str, None]()
+    reason = "the table is empty"
+    for begin in range(0, len(order), wanted):
+        encodings = codec.encode([molecules[place] for place in order[begin : begin + wanted]])
+        found |= dict.fromkeys(encodings.taken(np.flatnonzero(encodings.usable)).smiles)
+        if len(found) >= wanted:
+            break
+        reason = next((one for one in encodings.reasons if one), reason)
+    if not found:
+        raise MoleculeError(f"None of the molecules to start from can be used: {reason}.")
+    return list(found)[:wanted]
 
 
 def _encoded(codec: Codec, start: Sequence[str]) -> Encodings:

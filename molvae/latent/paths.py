@@ -54,7 +54,7 @@ class MoleculePath:
     def draw(self, target: Path) -> None:
         """Draw the molecules in a grid, in SVG or PNG by the suffix."""
         legends = [
-            f"{'given' if given else f'{position:.2f}'}   Tanimoto {start:.2f} | {end:.2f}"
+            f"{'given' if given else f'{position:.3g}'}   Tanimoto {start:.2f} | {end:.2f}"
             for given, position, start, end in zip(
                 self.table["given"],
                 self.table["position"],
