@@ -129,21 +129,12 @@ def optimize(
       molvae optimize -m runs/mine --objective python=dock.py:affinity:min --run runs/dock
       molvae optimize --resume runs/dock
     """
+    given = _given()
     if resumed is None and not objective:
         raise click.UsageError("Name --objective, or --resume FOLDER alone.")
-    asked = click.get_current_context().get_parameter_source
-    given = {
-        name
-        for name in click.get_current_context().params
-        if asked(name) is ParameterSource.COMMANDLINE
-    }
-    fixed = [
-        one.opts[-1]
-        for one in click.get_current_context().command.params
-        if one.name in given - _WITH_RESUME
-    ]
-    if resumed is not None and fixed:
-        raise click.UsageError(f"{', '.join(sorted(fixed))} can't change within a search.")
+    if resumed is not None and (fixed := given.keys() - _WITH_RESUME):
+        names = ", ".join(sorted(given[one] for one in fixed))
+        raise click.UsageError(f"{names} can't change within a search.")
     if overwrite and run is None:
         raise click.UsageError("--overwrite replaces the search in a folder: name it with --run.")
     check_table(output, start_from)
@@ -207,6 +198,16 @@ def optimize(
         if folder is not None:
             display.note(f"Go on with `molvae optimize --resume {folder}`.")
         raise KeyboardInterrupt
+
+
+def _given() -> dict[str, str]:
+    """The parameters that stand on the command line, and how their options are called."""
+    context = click.get_current_context()
+    return {
+        one.name: one.opts[-1]
+        for one in context.command.params
+        if one.name and context.get_parameter_source(one.name) is ParameterSource.COMMANDLINE
+    }
 
 
 _WITH_RESUME = {"resumed", "model_path", "output", "image", "device"}
