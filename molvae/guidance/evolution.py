@@ -34,7 +34,8 @@ class Evolution:
     It asks for some molecules at a time, by each kind of move as many as that has earned: what
     comes among the best, for each molecule asked for. From time to time the model is tuned on the
     best. When nothing better comes for long, moves go further; then the search leaves the best and
-    what is like them, goes on from the best of the others, and the model is reset.
+    what is like them, goes on from the best of the others, and the model is reset. When these are
+    exhausted too, it comes back to everything: what is wanted may be like what was left.
 
     Args:
         moves: The kinds of move, one at least.
@@ -173,8 +174,8 @@ class Evolution:
         self._changed()
 
     def _leave(self) -> None:
-        """Go on from what is unlike the best so far; from everything where there is nothing."""
-        self._left += self._region.best(self.LEFT)
+        """Go on from what is unlike the best so far; from everything when that is exhausted too."""
+        self._left = [] if self._left else self._region.best(self.LEFT)
         others = [one for one in self.archive.scored() if self._is_elsewhere(one[0])]
         if not others:
             self._left, others = [], self.archive.scored()
