@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -417,7 +418,10 @@ def test_a_search_that_goes_another_way_loses_nothing(model: molvae.MolVAE, tmp_
     assert found.evaluations == found.table["smiles"].nunique() == 60
     assert {json.loads(one)["smiles"] for one in kept} <= set(found.table["smiles"])
     assert len(lines(folder)) == 60
-    assert f"{len(kept) - 20} molecules evaluated then are in the table" in found.notes[0]
+    told = re.search(r"(\d+) molecules evaluated then are in the table", found.notes[0])
+    assert told
+    # From the first of those that were asked for together with the one that is missing.
+    assert len(kept) - 20 <= int(told[1]) <= len(kept) - 12
 
 
 @pytest.mark.parametrize(
