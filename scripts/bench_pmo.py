@@ -84,6 +84,7 @@ def main() -> None:
                     print(row.round(3).to_string(index=False), flush=True)
     report(of_budget(rows, arguments.budget))
     if arguments.inspect:
+        # A run that was killed between its two tables has its molecules there twice.
         molecules = of_budget(best, arguments.budget).drop_duplicates([*RUN, "smiles"])
         means = inspected(molecules).groupby("method").mean(numeric_only=True)
         print(f"\nThe best {BEST} of a run, means over runs\n{means.round(3).to_string()}")

@@ -197,6 +197,9 @@ def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str])
     search._leave()  # back to everything
     assert search._region.best(Evolution.LEFT) == search.archive.best(Evolution.LEFT)
     assert len(search._region) == len(search.archive)
+    for _ in range(99):
+        search._leave()
+        assert len(search._region)
 
 
 def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None:
