@@ -34,6 +34,22 @@ def packed_morgan(molecule: Molecule, bits: int = BITS) -> np.ndarray:
     return np.packbits(_generator(bits).GetFingerprintAsNumPy(molecule))
 
 
+COUNTED_BITS = 4096
+
+
+@lru_cache(maxsize=1 << 15)
+def counted_morgan(smiles: str) -> np.ndarray:
+    """The Morgan fingerprint with counts, radius 2, packed: (512,) uint8, as `np.packbits`.
+
+    Each environment has four bits, set where it is there once, twice, four and eight times: the
+    Tanimoto similarity of two is nearly the sum of the smaller counts by that of the larger.
+    """
+    generator = rdFingerprintGenerator.GetMorganGenerator(
+        radius=RADIUS, fpSize=COUNTED_BITS, countSimulation=True
+    )
+    return np.packbits(generator.GetFingerprintAsNumPy(parse(smiles)))
+
+
 def tanimoto(one: str, other: str) -> float:
     """Tanimoto similarity of the Morgan fingerprints of two SMILES, 0 to 1.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -32,10 +32,13 @@ class Evolution:
     """An evolutionary search.
 
     It asks for some molecules at a time, by each kind of move as many as that has earned: what
-    comes among the best, for each molecule asked for. From time to time the model is tuned on the
-    best. When nothing better comes for long, moves go further; then the search leaves the best and
-    what is like them, goes on from the best of the others, and the model is reset. When these are
-    exhausted too, it comes back to everything: what is wanted may be like what was left.
+    comes among the best, for each molecule asked for. With a screen, a move that breeds has two
+    ways to propose, which earn apart: as it does without, and ahead, for some generations from what
+    the screen hopes most of among its own proposals, before anything is evaluated. From time to
+    time the model is tuned on the best. When nothing better comes for long, moves go further; then
+    the search leaves the best and what is like them, goes on from the best of the others, and the
+    model is reset. When these are exhausted too, it comes back to everything: what is wanted may be
+    like what was left.
 
     Args:
         moves: The kinds of move, one at least.
@@ -48,8 +51,11 @@ class Evolution:
         seed: Of everything random.
     """
 
-    ASKED = 50
-    """Molecules asked for at a time: parents are drawn anew as often."""
+    FEWEST, MOST = 25, 100
+    """Molecules asked for at a time: an eighth of those that are known, within these."""
+
+    AHEAD = 4
+    """Generations that a move goes ahead."""
 
     PROPOSED, SCREENED = 2, 6
     """Proposals for each molecule asked for, without a screen and with one."""
@@ -60,11 +66,11 @@ class Evolution:
     LEARN_EVERY, LESSON = 100, 256
     """Evaluations between lessons, and molecules of a lesson."""
 
-    LEAST_SHARE = 0.1
-    """Of what is asked for, of each kind of move, whatever it brings."""
+    LEAST_SHARE = 0.05
+    """Of what is asked for, of each way to propose, whatever it brings."""
 
-    MEMORY = 0.98
-    """What remains of a move's earnings and costs each time molecules are asked for."""
+    MEMORY = 0.95
+    """What remains of what a way earned and cost each time molecules are asked for."""
 
     WIDEN_AFTER, LEAVE_AFTER = 3, 6
     """Lessons without gain."""
@@ -88,9 +94,12 @@ class Evolution:
         self._left = list[str]()
         self._takes, self._adaptation, self._changed = takes, adaptation, changed
         self._screen = screen
+        self._ways = [(move, False) for move in self.moves]
+        if screen is not None:
+            self._ways += [(move, True) for move in self.moves if move.breeds]
         self._random = np.random.default_rng([seed, 0])
-        self._earned = np.ones(len(self.moves))
-        self._cost = np.full(len(self.moves), float(self.ASKED))
+        self._earned = np.ones(len(self._ways))
+        self._cost = np.full(len(self._ways), float(self.FEWEST))
         self._asked: list[tuple[str, int]] = []
         self._since_lesson = self._barren = 0
         self._best_mean = self._region.mean_of_best()
@@ -99,18 +108,19 @@ class Evolution:
 
     @property
     def shares(self) -> np.ndarray:
-        """Of what is asked for, the share of each kind of move, (M,)."""
+        """Of what is asked for, the share of each way to propose, (M,): the moves, then ahead."""
         rates = (self._earned + 1e-9) / self._cost
-        least = min(self.LEAST_SHARE, 1 / len(self.moves))
-        shares = least + (1 - least * len(self.moves)) * rates / rates.sum()
+        least = min(self.LEAST_SHARE, 1 / len(rates))
+        shares = least + (1 - least * len(rates)) * rates / rates.sum()
         exact: np.ndarray = shares / shares.sum()  # to the last digit, as numpy wants it
         return exact
 
     def ask(self) -> list[Decoded]:
         """New molecules; fewer than usual, or none, when the moves come to nothing new."""
         chosen: dict[str, tuple[Decoded, int]] = {}
+        asked = min(max(len(self.archive) // 8, self.FEWEST), self.MOST)
         for _ in range(self.TRIES):
-            missing = self.ASKED - len(chosen)
+            missing = asked - len(chosen)
             if missing <= 0 or not len(self._region):
                 break
             wanted = self._random.multinomial(missing, self.shares)
@@ -122,21 +132,51 @@ class Evolution:
 
     def _propose(self, place: int, count: int, chosen: dict[str, tuple[Decoded, int]]) -> None:
         """Let a move propose more than are wanted, and take the most promising that are new."""
-        each = self.PROPOSED if self._screen is None else self.SCREENED
-        proposed = self.moves[place].propose(self._region, each * count, self._random)
-        usable = [one for one in proposed if self._takes(one)]
-        fresh = {
+        move, is_ahead = self._ways[place]
+        screen = self._screen
+        each = self.PROPOSED if screen is None else self.SCREENED
+        usable = self._usable(move, self._region, each * count)
+        fresh = self._fresh(usable, chosen)
+        if usable and not is_ahead:
+            move.told(len(fresh) / len(usable))
+        if is_ahead and screen is not None and screen.knows:
+            fresh = self._ahead(move, screen, fresh, each * count, chosen)
+        names = list(fresh)
+        taken = names[:count] if screen is None else screen.best(names, count)
+        chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
+
+    def _ahead(
+        self,
+        move: Move,
+        screen: Screen,
+        proposed: dict[str, Decoded],
+        count: int,
+        chosen: Mapping[str, object],
+    ) -> dict[str, Decoded]:
+        """What a move proposes, and what it proposes from the most promising of that, and so on."""
+        every, hopes = dict(proposed), dict[str, float]()
+        new = proposed
+        for _ in range(self.AHEAD):
+            hopes |= zip(new, screen.hopes(list(new)), strict=True)
+            if not hopes:
+                break
+            usable = self._usable(move, Archive(hopes.items()), count)
+            new = self._fresh(usable, {**chosen, **every})
+            every |= new
+        return every
+
+    def _usable(self, move: Move, parents: Archive, count: int) -> list[Decoded]:
+        return [one for one in move.propose(parents, count, self._random) if self._takes(one)]
+
+    def _fresh(self, usable: Iterable[Decoded], chosen: Mapping[str, object]) -> dict[str, Decoded]:
+        """What is new of some proposals, by its SMILES."""
+        return {
             one.smiles: one
             for one in usable
             if one.smiles not in self.archive
             and one.smiles not in chosen
             and self._is_elsewhere(one.smiles)
         }
-        if usable:
-            self.moves[place].told(len(fresh) / len(usable))
-        names = list(fresh)
-        taken = names[:count] if self._screen is None else self._screen.best(names, count)
-        chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
 
     def tell(self, scores: Sequence[float]) -> None:
         """Rank what was found, pay the moves for it, and learn when it is time."""
@@ -151,6 +191,8 @@ class Evolution:
         if self._since_lesson >= self.LEARN_EVERY:
             self._since_lesson = 0
             self._learn()
+        if self._screen is not None:
+            self._screen.learn(self._region, self._random)
 
     def _learn(self) -> None:
         """A lesson; after lessons without gain, moves go further or the search elsewhere."""
@@ -163,8 +205,6 @@ class Evolution:
         elif self._barren and self._barren % self.WIDEN_AFTER == 0:
             for move in self.moves:
                 move.widen()
-        if self._screen is not None:
-            self._screen.learn(self._region, self._random)
         if self._adaptation is None:
             return
         if leaving:

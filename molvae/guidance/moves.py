@@ -27,9 +27,11 @@ class Move(Protocol):
 
     Attributes:
         name: What it is called by where moves are switched off.
+        breeds: Whether what it proposes is like the molecules that it is given.
     """
 
     name: str
+    breeds: bool
 
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
         """Some molecules, about so many; the empty, the repaired and the known are no loss."""
@@ -101,7 +103,7 @@ class Nearby:
         anchors: Of the model.
     """
 
-    name = "nearby"
+    name, breeds = "nearby", True
     FIRST, NARROWEST, STEP = 0.3, 0.02, 1.25
     MANY_KNOWN, FEW_KNOWN = 0.9, 0.5
 
@@ -135,7 +137,7 @@ class Between(Steady):
         anchors: Of the model.
     """
 
-    name = "between"
+    name, breeds = "between", True
     ENDS = 0.1
     """Of a line, at either end, which isn't between."""
 
@@ -159,7 +161,7 @@ class Samples(Steady):
         codec: The model.
     """
 
-    name = "samples"
+    name, breeds = "samples", False
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -183,7 +185,7 @@ class Graphs(Steady):
         form: Brings molecules into the form that is looked for, to nothing where it can't.
     """
 
-    name = "graphs"
+    name, breeds = "graphs", True
     MUTATED = 0.1
     """The share that is a parent's mutant, and no child of two."""
 

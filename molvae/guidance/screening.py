@@ -12,13 +12,17 @@ from molvae.guidance.surrogate import Features, Surrogate
 
 
 class Screen:
-    """Chooses among proposals, and costs no evaluation.
+    """Tells what may be hoped of proposals, and costs no evaluation.
 
-    A Gaussian process learns the scores of the best molecules and of some of the others, by
-    fingerprints alone: latents change as a model is tuned. Of what is proposed it takes that of the
-    highest expected improvement (Jones et al., 1998, doi:10.1023/A:1008306431147) over the tenth
-    best. Scores count by their ranks, as quantiles of a normal distribution: whatever their scale,
-    and however bad the worst.
+    A Gaussian process learns the scores of the best molecules and of some of the others, by counted
+    fingerprints alone: latents change as a model is tuned. It takes a score to be exact but for
+    `NOISE` (as Tripp and Hernández-Lobato, 2024, arXiv:2406.07709, do): a process that puts down to
+    noise how two similar molecules differ sees no peaks. What may be hoped of a molecule is its
+    expected improvement over the tenth best (Jones et al., 1998, doi:10.1023/A:1008306431147).
+
+    Scores count from the median of those that it learned from first, in units of how far the best
+    so far is above it, and those that are further below count as that far: however bad a penalty
+    is, the others stay apart.
     """
 
     BEST, OTHERS = 1000, 200
@@ -27,9 +31,17 @@ class Screen:
     TO_BEAT = 10
     """The rank, from 1, of the score that is to be improved on."""
 
+    NOISE = 1e-4
+    """The variance of a score beside that of all, mostly for what fingerprints don't tell."""
+
     def __init__(self) -> None:
         self._surrogate: Surrogate | None = None
-        self._to_beat = 0.0
+        self._median, self._top, self._to_beat = np.nan, -np.inf, 0.0
+
+    @property
+    def knows(self) -> bool:
+        """Whether it has learned anything."""
+        return self._surrogate is not None
 
     def learn(self, archive: Archive, random: np.random.Generator) -> None:
         """Learn anew from what has been scored; without two scores that differ, nothing."""
@@ -40,29 +52,35 @@ class Screen:
         scores = np.array([score for _, score in learned])
         self._surrogate = None
         if len(np.unique(scores)) > 1:
-            features = Features.of([smiles for smiles, _ in learned])
-            values = quantiles(scores)
-            self._surrogate = Surrogate.fitted(features, values, shares=(0.0,))
+            features = Features.counted([smiles for smiles, _ in learned])
+            values = self._placed(scores)
+            self._surrogate = Surrogate.fitted(
+                features, values, shares=(0.0,), noises=(self.NOISE,)
+            )
             self._to_beat = values[: self.TO_BEAT].min()
+
+    def _placed(self, scores: np.ndarray) -> np.ndarray:
+        """Scores as it counts them, -1 to 1: (N,) to (N,)."""
+        if np.isnan(self._median):
+            self._median = float(np.median(scores))
+        self._top = max(self._top, float(scores.max()))
+        span = self._top - self._median
+        if span == 0:  # half of the first were the best so far
+            span = self._top - float(scores.min())
+        placed: np.ndarray = (np.maximum(scores, self._median - span) - self._median) / span
+        return placed
+
+    def hopes(self, molecules: Sequence[str]) -> np.ndarray:
+        """What may be hoped of molecules, (N,), 0 or more; it must know something."""
+        assert self._surrogate is not None
+        return improvement(*self._surrogate.predict(Features.counted(molecules)), self._to_beat)
 
     def best(self, molecules: Sequence[str], count: int) -> list[str]:
         """The most promising, at most so many; the first of them when nothing is known."""
-        if self._surrogate is None or len(molecules) <= count:
+        if not self.knows or len(molecules) <= count:
             return list(molecules[:count])
-        gain = improvement(*self._surrogate.predict(Features.of(molecules)), self._to_beat)
-        return [molecules[place] for place in np.argsort(-gain, kind="stable")[:count]]
-
-
-def quantiles(values: np.ndarray) -> np.ndarray:
-    """Values by their ranks, as quantiles of N(0, 1), equal ones alike: (N,) to (N,).
-
-    >>> quantiles(np.array([-1e9, 0.1, 0.2, 0.2])).round(3)
-    array([-1.15 , -0.319,  0.674,  0.674])
-    """
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    middles = np.cumsum(counts) - 0.5 * counts  # of the ranks of equals, from 0 to N
-    found: np.ndarray = torch.special.ndtri(torch.from_numpy(middles / len(values))).numpy()[places]
-    return found
+        order = np.argsort(-self.hopes(molecules), kind="stable")
+        return [molecules[place] for place in order[:count]]
 
 
 def improvement(mean: np.ndarray, deviation: np.ndarray, to_beat: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from molvae.chem.fingerprints import BITS
+from molvae.chem.fingerprints import BITS, COUNTED_BITS, counted_morgan
 from molvae.metrics.description import fingerprints_of
 
 MOST = 2_000
@@ -17,7 +17,10 @@ MOST = 2_000
 SHARES = (0.0, 0.5, 1.0)
 """Of the latents in the kernel, to choose from."""
 
-_LENGTHS, _NOISES = (0.5, 1.0, 2.0, 4.0), (0.01, 0.1, 0.3, 1.0)
+NOISES = (0.01, 0.1, 0.3, 1.0)
+"""Variances of a measurement, by that of the values without it, to choose from."""
+
+_LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _JITTER = 1e-6
 
 
@@ -34,12 +37,17 @@ class Features:
     bits: np.ndarray
 
     @classmethod
-    def of(cls, smiles: Sequence[str], latents: np.ndarray | None = None) -> Features:
-        """Canonical SMILES, by fingerprints alone where no latents, (N, D), are given."""
+    def of(cls, smiles: Sequence[str], latents: np.ndarray) -> Features:
+        """Canonical SMILES, by their latents, (N, D), and fingerprints."""
         packed = fingerprints_of(smiles, bits=BITS, workers=1)
-        if latents is None:
-            latents = np.zeros((len(smiles), 0), dtype=np.float32)
         return cls(latents, np.unpackbits(packed, axis=1).astype(np.float32))
+
+    @classmethod
+    def counted(cls, smiles: Sequence[str]) -> Features:
+        """Canonical SMILES, by fingerprints that count, and no latents."""
+        packed = np.array([counted_morgan(one) for one in smiles], dtype=np.uint8)
+        bits = np.unpackbits(packed.reshape(len(smiles), COUNTED_BITS // 8), axis=1)
+        return cls(np.zeros((len(smiles), 0), dtype=np.float32), bits.astype(np.float32))
 
     def taken(self, places: np.ndarray) -> Features:
         """Some of them."""
@@ -98,7 +106,11 @@ class Surrogate:
 
     @classmethod
     def fitted(
-        cls, features: Features, values: np.ndarray, shares: Sequence[float] = SHARES
+        cls,
+        features: Features,
+        values: np.ndarray,
+        shares: Sequence[float] = SHARES,
+        noises: Sequence[float] = NOISES,
     ) -> Surrogate:
         """Learn from N molecules with a value each, (N,), not all of them the same.
 
@@ -106,6 +118,7 @@ class Surrogate:
             features: Of the molecules.
             values: Theirs.
             shares: Of the latents in the kernel, to choose from; 0 alone looks at no latent.
+            noises: To choose from.
         """
         mean = float(values.mean())
         residuals = values - mean
@@ -116,7 +129,7 @@ class Surrogate:
                 continue  # without latents there is no length
             shape = Shape(share, length * median, 0.0)
             kernel = shape.between(features, features)
-            for noise in _NOISES:
+            for noise in noises:
                 evidence = _evidence(kernel, noise, residuals)
                 if evidence > best[0]:
                     best = (evidence, Shape(share, length * median, noise))
