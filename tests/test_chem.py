@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,14 @@ def test_pictures(tmp_path: Path, suffix: str, start: bytes) -> None:
     assert list(tmp_path.iterdir()) == [target]
     with pytest.raises(OutputError, match=r"\.svg or \.png"):
         draw_grid(["C"], [""], tmp_path / "grid.bmp")
+
+
+def test_a_system_that_cannot_draw_is_told_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
+    with pytest.raises(OutputError, match="libxrender1"):
+        draw_grid(["C"], [""], tmp_path / "grid.svg")
 
 
 def test_an_aromatic_bond_of_an_element_that_has_none_is_a_reason() -> None:

@@ -60,10 +60,14 @@ def check_table(target: str, source: str | None = None, *others: str) -> None:
 
 
 def check_image(target: str | None) -> None:
-    """`check_target` for a picture."""
+    """`check_target` for a picture of molecules; also that they can be drawn here."""
     if target == "-":
         raise OutputError("A picture can't go to standard output. Name a file.")
     check_target(target, ".svg", ".png")
+    if target is not None:
+        from molvae.chem.drawing import drawer
+
+        drawer()
 
 
 def write_table(table: pd.DataFrame, target: str, *, digits: int = 6) -> None:

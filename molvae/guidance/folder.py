@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from molvae import files
+from molvae.chem.drawing import drawer
 from molvae.errors import CheckpointError, OutputError, SettingsError
 from molvae.guidance.notation import read, written
 from molvae.guidance.objective import Objective
@@ -71,8 +72,10 @@ class SearchFolder:
         """Refuse a folder that can't be written in, or that holds a search.
 
         Raises:
-            OutputError: With the remedy; also when another run writes in it.
+            OutputError: With the remedy; also when another run writes in it, or where molecules
+                can't be drawn.
         """
+        drawer()
         files.check_unlocked(self.path)
         held = [name for name in (RECORD, OBJECTIVE, *RESULTS) if (self.path / name).exists()]
         if RECORD in held and not overwrite:
