@@ -342,9 +342,9 @@ class MolVAE:
         A fifth of the budget goes to random molecules of ``start_from``, a file, a table or SMILES,
         such as the training data; the search begins with these then. ``adapt`` is whether an
         evolution tunes a copy of the model on what it finds, ``screen`` whether a surrogate of the
-        scores chooses among what it proposes. With ``flat`` molecules
-        are looked for without stereo, isotopes and neutralisable charges, and the compounds that
-        the objective names lose theirs.
+        scores chooses among what it proposes, and its moves go ahead by that. With ``flat``
+        molecules are looked for without stereo, isotopes and neutralisable charges, and the
+        compounds that the objective names lose theirs.
 
         With ``run``, a folder, molecules are written there part by part (of 24 at most), and
         `resume_search` goes on after any end; at the end it gets the results (see
@@ -384,8 +384,7 @@ class MolVAE:
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             found = self._searched(wanted, call, folder.record(wanted), on_round)
-            folder.end(found)
-        return found
+            return folder.end(found)
 
     def resume_search(
         self,
@@ -416,9 +415,7 @@ class MolVAE:
         objective, changed = folder.objective(plan)
         with folder.owned():
             found = self._searched(objective, plan.call, folder.record(objective), on_round)
-            found = replace(found, notes=(*changed, *found.notes))
-            folder.end(found)
-        return found
+            return folder.end(replace(found, notes=(*changed, *found.notes)))
 
     def suggest(
         self,

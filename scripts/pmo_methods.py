@@ -117,7 +117,8 @@ def bred(
     Args:
         kinds: Of move.
         tuned: Whether the model learns from what is found.
-        screened: Whether a surrogate chooses among proposals, by what was scored so far.
+        screened: Whether a surrogate chooses among proposals, by what was scored so far, and
+            moves go ahead by it.
         shuffled_latents: Whether the moves decode shuffled latents.
     """
 

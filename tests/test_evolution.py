@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.archive import Archive
 from molvae.guidance.evolution import Evolution
-from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples
+from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples, moves_of
 from molvae.guidance.screening import Screen
 from molvae.guidance.tuning import Tuning
 
@@ -154,20 +156,81 @@ def test_a_screen_takes_the_better_and_repeats_itself(molecules: list[str]) -> N
     assert np.mean(found) > np.mean(without) + 0.02
 
 
-@pytest.mark.parametrize("worst", [-1e9, -1e200])
-def test_a_screen_bears_penalties(sample: pd.DataFrame, worst: float) -> None:
+@pytest.mark.parametrize("worst", [-10, -1e9, -1e200, -sys.float_info.max])
+@pytest.mark.parametrize(("share", "gain"), [(0.05, 0.03), (0.6, 0.03), (0.8, 0.01)])
+def test_a_screen_bears_penalties(
+    sample: pd.DataFrame, worst: float, share: float, gain: float
+) -> None:
     molecules = sample["smiles"].map(canonical).drop_duplicates().tolist()[:400]
     scores = {one: qed(one) for one in molecules}
     known, others = molecules[:300], molecules[300:]
-    penalised = [
-        (one, worst if place % 20 == 0 else 1e-200 * scores[one]) for place, one in enumerate(known)
+    penalised = np.random.default_rng(0).random(len(known)) < share
+    scored = [
+        (one, worst if bad else 1e-200 * scores[one])
+        for one, bad in zip(known, penalised, strict=True)
     ]
-    screen = Screen()
+    random, screen = np.random.default_rng(0), Screen()
     with np.errstate(all="raise", under="ignore"):
-        screen.learn(Archive(penalised), np.random.default_rng(0))
+        screen.learn(Archive(scored[:60]), random)
+        screen.learn(Archive(scored), random)
         chosen = screen.best(others, 20)
     means = [np.mean([scores[one] for one in some]) for some in (chosen, others)]
-    assert means[0] > means[1] + 0.03
+    assert means[0] > means[1] + gain
+
+
+@pytest.mark.parametrize("later", [(-50.0, -51.0), (1.0, 1.0), (-np.inf, -np.inf)])
+def test_a_screen_that_can_tell_nothing_apart_says_so(
+    molecules: list[str], later: tuple[float, float]
+) -> None:
+    random, screen = np.random.default_rng(0), Screen()
+    screen.learn(Archive((one, qed(one)) for one in molecules), random)
+    assert screen.knows
+    with np.errstate(all="raise"):
+        screen.learn(Archive(zip(molecules, [*later] * 999, strict=False)), random)
+    assert not screen.knows
+    assert screen.best(molecules, 3) == molecules[:3]
+
+
+class Growing:
+    """A move that makes each parent longer by six letters."""
+
+    name, breeds = "growing", True
+
+    def propose(self, archive: Archive, count: int, random: np.random.Generator) -> list[Decoded]:
+        parents = archive.parents(count, random)
+        return [Decoded("".join(random.choice(list("CNO"), 6)) + one, True) for one in parents]
+
+    def told(self, new: float) -> None: ...
+
+    def widen(self) -> None: ...
+
+
+class Longest(Screen):
+    """A screen that hopes for length."""
+
+    knows = True  # type: ignore[assignment]
+
+    def learn(self, archive: Archive, random: np.random.Generator) -> None: ...
+
+    def hopes(self, molecules: Sequence[str]) -> np.ndarray:
+        return np.array([float(len(one)) for one in molecules])
+
+
+def test_a_move_goes_ahead_by_what_the_screen_hopes() -> None:
+    search = Evolution([Growing()], [("C", 1.0)], takes=anything, screen=Longest())
+    assert len(search.shares) == 2
+    asked = [len(one.smiles) for one in search.ask()]
+    assert max(asked) == 1 + 6 * (1 + Evolution.AHEAD)
+    assert min(asked) == 1 + 6
+    plain = Evolution([Growing()], [("C", 1.0)], takes=anything)
+    assert len(plain.shares) == 1
+    assert {len(one.smiles) for one in plain.ask()} == {1 + 6}
+
+
+def test_samples_do_not_go_ahead(model: molvae.MolVAE) -> None:
+    moves = moves_of(model.codec, Anchors(model.codec))
+    search = Evolution(moves, [("CCO", 1.0)], takes=anything, screen=Screen())
+    assert len(search.shares) == 7
 
 
 def test_children_come_in_the_form_that_is_looked_for() -> None:
@@ -184,13 +247,15 @@ def test_children_come_in_the_form_that_is_looked_for() -> None:
 def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str]) -> None:
     search = Evolution([Graphs()], [(one, qed(one)) for one in molecules], takes=anything, seed=1)
     best = search.archive.best(Evolution.LEFT)
-    while search._region.best(Evolution.LEFT) == best:
-        told = len(search.archive) - len(molecules)
+    told = []
+    for _ in range(2 * Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY // Evolution.FEWEST):
+        if search._region.best(Evolution.LEFT) != best:
+            break
+        told.append(len(search.archive))
         search.tell([-1.0 for _ in search.ask()])
     lessons = Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY
-    assert (
-        lessons - Evolution.LEARN_EVERY <= told <= lessons + Evolution.LEAVE_AFTER * Evolution.MOST
-    )
+    assert search._region.best(Evolution.LEFT) != best
+    assert lessons - Evolution.MOST <= told[-1] - told[0] <= 2 * lessons
     for _ in range(3):
         parents = search._region.parents(100, np.random.default_rng(0))
         asked = [one.smiles for one in search.ask()]

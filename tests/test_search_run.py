@@ -222,6 +222,17 @@ def test_a_search_that_never_began_leaves_its_folder_free(
     assert model.optimize("qed:max", budget=5, run=tmp_path / "run").ending == "complete"
 
 
+def test_a_search_where_nothing_can_be_drawn_ends_without_its_picture(
+    model: molvae.MolVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
+    found = model.optimize("qed:max", budget=5, run=tmp_path / "run")
+    assert any("libxrender1" in note for note in found.notes)
+    there = {one.name for one in (tmp_path / "run").iterdir()}
+    assert set(RESULTS) - there == {"best.svg"}
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["notes"] == [*found.notes]
+
+
 def test_an_evolution_goes_on_as_if_nothing_had_been(model: molvae.MolVAE, tmp_path: Path) -> None:
     options: dict[str, Any] = {"budget": 260, "method": "evolution", "seed": 5, "flat": True}
     whole = model.optimize("qed:max", **options)

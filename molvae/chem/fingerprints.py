@@ -13,7 +13,7 @@ from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 from molvae.chem.molecules import Molecule, parse
 from molvae.errors import SettingsError, nearest
 
-RADIUS, BITS = 2, 2048
+RADIUS, BITS, COUNTED_BITS = 2, 2048, 4096
 
 Fingerprint = Callable[[Molecule], DataStructs.ExplicitBitVect]
 
@@ -34,15 +34,12 @@ def packed_morgan(molecule: Molecule, bits: int = BITS) -> np.ndarray:
     return np.packbits(_generator(bits).GetFingerprintAsNumPy(molecule))
 
 
-COUNTED_BITS = 4096
-
-
 @lru_cache(maxsize=1 << 15)
 def counted_morgan(smiles: str) -> np.ndarray:
     """The Morgan fingerprint with counts, radius 2, packed: (512,) uint8, as `np.packbits`.
 
-    Each environment has four bits, set where it is there once, twice, four and eight times: the
-    Tanimoto similarity of two is nearly the sum of the smaller counts by that of the larger.
+    An environment falls into one of 1024 places, which has four bits: set where it is there once,
+    twice, four and eight times. So the Tanimoto similarity of two looks at counts, roughly.
     """
     generator = rdFingerprintGenerator.GetMorganGenerator(
         radius=RADIUS, fpSize=COUNTED_BITS, countSimulation=True

@@ -50,7 +50,11 @@ from molvae.cli.output import check_image, check_table, write_table
     help="Of an evolution: nearby, between, samples or graphs; may be repeated.  [default: all]",
 )
 @click.option("--no-adapt", is_flag=True, help="Of an evolution: the model doesn't learn.")
-@click.option("--no-screen", is_flag=True, help="Of an evolution: proposals aren't screened.")
+@click.option(
+    "--no-screen",
+    is_flag=True,
+    help="Of an evolution: no surrogate of the scores, which screens proposals.",
+)
 @click.option(
     "--start",
     multiple=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -45,20 +45,20 @@ class Evolution:
         found: Molecules and their scores to begin with; from these the first parents are drawn.
         takes: Whether a molecule may be evaluated; others are passed over.
         adaptation: What tunes the model that the moves use; without one it stays as it is.
-        screen: What chooses among more proposals than are asked for; without one the first are
-            taken.
+        screen: What chooses among more proposals than are asked for, and what moves go ahead by;
+            without one the first proposals are taken.
         changed: Called when the model has changed.
         seed: Of everything random.
     """
 
     FEWEST, MOST = 25, 100
-    """Molecules asked for at a time: an eighth of those that are known, within these."""
+    """Molecules asked for at a time: an eighth of those with a score, within these."""
 
     AHEAD = 4
     """Generations that a move goes ahead."""
 
     PROPOSED, SCREENED = 2, 6
-    """Proposals for each molecule asked for, without a screen and with one."""
+    """Proposals for each molecule asked for, in each generation, without a screen and with one."""
 
     TRIES = 4
     """Rounds in which the moves propose until there are so many that are new."""
@@ -94,17 +94,16 @@ class Evolution:
         self._left = list[str]()
         self._takes, self._adaptation, self._changed = takes, adaptation, changed
         self._screen = screen
-        self._ways = [(move, False) for move in self.moves]
+        self._ways: list[tuple[Move, Screen | None]] = [(move, None) for move in self.moves]
         if screen is not None:
-            self._ways += [(move, True) for move in self.moves if move.breeds]
+            self._ways += [(move, screen) for move in self.moves if move.breeds]
         self._random = np.random.default_rng([seed, 0])
         self._earned = np.ones(len(self._ways))
         self._cost = np.full(len(self._ways), float(self.FEWEST))
         self._asked: list[tuple[str, int]] = []
         self._since_lesson = self._barren = 0
         self._best_mean = self._region.mean_of_best()
-        if screen is not None:
-            screen.learn(self._region, self._random)
+        self._is_taught = False
 
     @property
     def shares(self) -> np.ndarray:
@@ -117,6 +116,9 @@ class Evolution:
 
     def ask(self) -> list[Decoded]:
         """New molecules; fewer than usual, or none, when the moves come to nothing new."""
+        if self._screen is not None and not self._is_taught:
+            self._screen.learn(self._region, self._random)
+            self._is_taught = True
         chosen: dict[str, tuple[Decoded, int]] = {}
         asked = min(max(len(self.archive) // 8, self.FEWEST), self.MOST)
         for _ in range(self.TRIES):
@@ -132,43 +134,27 @@ class Evolution:
 
     def _propose(self, place: int, count: int, chosen: dict[str, tuple[Decoded, int]]) -> None:
         """Let a move propose more than are wanted, and take the most promising that are new."""
-        move, is_ahead = self._ways[place]
+        move, ahead_by = self._ways[place]
         screen = self._screen
         each = self.PROPOSED if screen is None else self.SCREENED
         usable = self._usable(move, self._region, each * count)
         fresh = self._fresh(usable, chosen)
-        if usable and not is_ahead:
-            move.told(len(fresh) / len(usable))
-        if is_ahead and screen is not None and screen.knows:
-            fresh = self._ahead(move, screen, fresh, each * count, chosen)
+        if ahead_by is None:
+            if usable:
+                move.told(len(fresh) / len(usable))
+        elif ahead_by.knows:
+            for _ in range(self.AHEAD if fresh else 0):
+                parents = Archive(zip(fresh, ahead_by.hopes(list(fresh)), strict=True))
+                usable = self._usable(move, parents, each * count)
+                fresh |= self._fresh(usable, {**chosen, **fresh})
         names = list(fresh)
         taken = names[:count] if screen is None else screen.best(names, count)
         chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
 
-    def _ahead(
-        self,
-        move: Move,
-        screen: Screen,
-        proposed: dict[str, Decoded],
-        count: int,
-        chosen: Mapping[str, object],
-    ) -> dict[str, Decoded]:
-        """What a move proposes, and what it proposes from the most promising of that, and so on."""
-        every, hopes = dict(proposed), dict[str, float]()
-        new = proposed
-        for _ in range(self.AHEAD):
-            hopes |= zip(new, screen.hopes(list(new)), strict=True)
-            if not hopes:
-                break
-            usable = self._usable(move, Archive(hopes.items()), count)
-            new = self._fresh(usable, {**chosen, **every})
-            every |= new
-        return every
-
     def _usable(self, move: Move, parents: Archive, count: int) -> list[Decoded]:
         return [one for one in move.propose(parents, count, self._random) if self._takes(one)]
 
-    def _fresh(self, usable: Iterable[Decoded], chosen: Mapping[str, object]) -> dict[str, Decoded]:
+    def _fresh(self, usable: Iterable[Decoded], chosen: Container[str]) -> dict[str, Decoded]:
         """What is new of some proposals, by its SMILES."""
         return {
             one.smiles: one
@@ -188,11 +174,10 @@ class Evolution:
             self._cost[place] += 1
             self._earned[place] += 0 <= rank < TOP
             self._since_lesson += 1
+            self._is_taught = False
         if self._since_lesson >= self.LEARN_EVERY:
             self._since_lesson = 0
             self._learn()
-        if self._screen is not None:
-            self._screen.learn(self._region, self._random)
 
     def _learn(self) -> None:
         """A lesson; after lessons without gain, moves go further or the search elsewhere."""
@@ -246,7 +231,7 @@ def evolution(
         takes: Whether a molecule may be evaluated.
         kinds: Of move, some of `molvae.guidance.moves.KINDS`.
         adaptation: What tunes the model.
-        screened: Whether a surrogate chooses among proposals.
+        screened: Whether a surrogate chooses among proposals, and moves go ahead by it.
         seed: Of everything random.
     """
     anchors = Anchors(codec)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from molvae import files
-from molvae.chem.drawing import drawer
 from molvae.errors import CheckpointError, OutputError, SettingsError
 from molvae.guidance.notation import read, written
 from molvae.guidance.objective import Objective
@@ -72,10 +71,8 @@ class SearchFolder:
         """Refuse a folder that can't be written in, or that holds a search.
 
         Raises:
-            OutputError: With the remedy; also when another run writes in it, or where molecules
-                can't be drawn.
+            OutputError: With the remedy; also when another run writes in it.
         """
-        drawer()
         files.check_unlocked(self.path)
         held = [name for name in (RECORD, OBJECTIVE, *RESULTS) if (self.path / name).exists()]
         if RECORD in held and not overwrite:
@@ -175,9 +172,9 @@ class SearchFolder:
         """
         return Record(self.path / RECORD, objective.columns)
 
-    def end(self, found: Search) -> None:
-        """Write what came of it."""
-        write(self.path, found)
+    def end(self, found: Search) -> Search:
+        """Write what came of it, and return it with a note on what couldn't be drawn."""
+        return write(self.path, found)
 
 
 def _functions(objective: Objective) -> dict[str, str]:

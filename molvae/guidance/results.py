@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from molvae.chem.drawing import draw_grid
+from molvae.chem.drawing import draw_grid, drawer
 from molvae.chem.fragments import murcko_scaffold
 from molvae.chem.molecules import parse
+from molvae.errors import OutputError
 from molvae.files import atomic_path, write_text
 from molvae.guidance.search import Search
 from molvae.guidance.standing import Account
@@ -101,8 +102,11 @@ def summary(found: Search, steps: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, found: Search) -> None:
+def write(folder: Path, found: Search) -> Search:
     """Write all results; the summary, which says how the search ended, comes last.
+
+    Returns:
+        What was found; where molecules can't be drawn, with a note that says so.
 
     Raises:
         OutputError: When a file can't be written.
@@ -111,10 +115,16 @@ def write(folder: Path, found: Search) -> None:
     for name, table in ((TABLE, found.table), (BEST, best), (CURVE, steps)):
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_text(folder / name, text)
-    draw_best(found, folder / PICTURE)
+    try:
+        drawer()
+    except OutputError as error:
+        found = replace(found, notes=(*found.notes, str(error)))
+    else:
+        draw_best(found, folder / PICTURE)
     _draw_curve(steps, folder / CURVE_PICTURE)
     text = json.dumps(summary(found, steps), indent=2, allow_nan=False)
     write_text(folder / SUMMARY, text + "\n")
+    return found
 
 
 def draw_best(found: Search, target: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from molvae.guidance.archive import Archive
-from molvae.guidance.surrogate import Features, Surrogate
+from molvae.guidance.surrogate import Features, Shape, Surrogate
 
 
 class Screen:
@@ -20,9 +20,8 @@ class Screen:
     noise how two similar molecules differ sees no peaks. What may be hoped of a molecule is its
     expected improvement over the tenth best (Jones et al., 1998, doi:10.1023/A:1008306431147).
 
-    Scores count from the median of those that it learned from first, in units of how far the best
-    so far is above it, and those that are further below count as that far: however bad a penalty
-    is, the others stay apart.
+    A score that is further below what was `usual` at first than the best is above it counts as that
+    far below: however bad a penalty is, the others stay apart.
     """
 
     BEST, OTHERS = 1000, 200
@@ -32,11 +31,12 @@ class Screen:
     """The rank, from 1, of the score that is to be improved on."""
 
     NOISE = 1e-4
-    """The variance of a score beside that of all, mostly for what fingerprints don't tell."""
+    """The variance of a score by that of the process, mostly for what fingerprints don't tell."""
 
     def __init__(self) -> None:
         self._surrogate: Surrogate | None = None
-        self._median, self._top, self._to_beat = np.nan, -np.inf, 0.0
+        self._usual, self._top, self._to_beat = np.nan, -np.inf, 0.0
+        self._hopes: dict[str, float] = {}
 
     @property
     def knows(self) -> bool:
@@ -49,31 +49,34 @@ class Screen:
         below = scored[self.BEST :]
         drawn = random.permutation(len(below))[: self.OTHERS]
         learned = [*scored[: self.BEST], *(below[place] for place in drawn)]
-        scores = np.array([score for _, score in learned])
-        self._surrogate = None
-        if len(np.unique(scores)) > 1:
+        values = self._placed(np.array([score for _, score in learned]))
+        self._surrogate, self._hopes = None, {}
+        if len(np.unique(values)) > 1:
             features = Features.counted([smiles for smiles, _ in learned])
-            values = self._placed(scores)
-            self._surrogate = Surrogate.fitted(
-                features, values, shares=(0.0,), noises=(self.NOISE,)
-            )
+            self._surrogate = Surrogate.shaped(Shape(0.0, 1.0, self.NOISE), features, values)
             self._to_beat = values[: self.TO_BEAT].min()
 
     def _placed(self, scores: np.ndarray) -> np.ndarray:
-        """Scores as it counts them, -1 to 1: (N,) to (N,)."""
-        if np.isnan(self._median):
-            self._median = float(np.median(scores))
-        self._top = max(self._top, float(scores.max()))
-        span = self._top - self._median
-        if span == 0:  # half of the first were the best so far
-            span = self._top - float(scores.min())
-        placed: np.ndarray = (np.maximum(scores, self._median - span) - self._median) / span
+        """Scores as it counts them, (N,) to (N,): 0 is usual, 1 the best so far, -1 the least."""
+        scores = np.clip(scores, -_HUGE, _HUGE)
+        if np.isnan(self._usual):
+            self._usual = usual(scores)
+        lowest, self._top = scores.min(initial=np.inf), scores.max(initial=self._top)
+        zero = lowest if np.isnan(self._usual) else self._usual
+        if not self._top > zero:
+            return np.zeros(len(scores))
+        span = self._top - zero
+        placed: np.ndarray = (np.maximum(scores, zero - span) - zero) / span
         return placed
 
     def hopes(self, molecules: Sequence[str]) -> np.ndarray:
         """What may be hoped of molecules, (N,), 0 or more; it must know something."""
         assert self._surrogate is not None
-        return improvement(*self._surrogate.predict(Features.counted(molecules)), self._to_beat)
+        new = [one for one in dict.fromkeys(molecules) if one not in self._hopes]
+        if new:
+            predicted = self._surrogate.predict(Features.counted(new))
+            self._hopes |= zip(new, improvement(*predicted, self._to_beat), strict=True)
+        return np.array([self._hopes[one] for one in molecules])
 
     def best(self, molecules: Sequence[str], count: int) -> list[str]:
         """The most promising, at most so many; the first of them when nothing is known."""
@@ -81,6 +84,31 @@ class Screen:
             return list(molecules[:count])
         order = np.argsort(-self.hopes(molecules), kind="stable")
         return [molecules[place] for place in order[:count]]
+
+
+_HUGE, _FAR = 1e300, 10
+
+
+def usual(scores: np.ndarray) -> float:
+    """The median of the scores below the best, (N,); nan where that can't be told.
+
+    Where most are penalties it is that of the others: while the median is ten times as far from the
+    best as the median of what is above it, what isn't above it is left out.
+
+    >>> usual(np.array([0.1, 0.2, 0.3, 0.4]))
+    0.2
+    >>> usual(np.array([-1e9, -1e9, -1e9, -1e9, 0.1, 0.2, 0.3, 0.4]))
+    0.2
+    """
+    best = scores.max(initial=-np.inf)
+    below = scores[scores < best]
+    while len(below):
+        middle = float(np.median(below))
+        better = below[below > middle]
+        if len(better) and best - middle <= _FAR * (best - float(np.median(better))):
+            return middle
+        below = better
+    return np.nan
 
 
 def improvement(mean: np.ndarray, deviation: np.ndarray, to_beat: float) -> np.ndarray:
@@ -93,5 +121,5 @@ def improvement(mean: np.ndarray, deviation: np.ndarray, to_beat: float) -> np.n
     ahead = (mean - to_beat) / deviation
     density = np.exp(-0.5 * ahead**2) / np.sqrt(2 * np.pi)
     below = torch.special.ndtr(torch.from_numpy(ahead)).numpy()
-    gain: np.ndarray = deviation * (density + ahead * below)
+    gain: np.ndarray = np.maximum(deviation * (density + ahead * below), 0)
     return gain

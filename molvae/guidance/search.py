@@ -98,7 +98,8 @@ def optimize(
         moves: Kinds of move of an evolution, of `molvae.guidance.moves.KINDS`; by default all.
         adapt: Gives a copy of the model for an evolution, which learns from what is found; without
             it the model stays as it is.
-        screen: Whether an evolution has a surrogate of the scores that chooses among proposals.
+        screen: Whether an evolution has a surrogate of the scores, which chooses among proposals
+            and by which moves go ahead.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
         record: Where molecules are written as they are evaluated, part by part. Those that it holds

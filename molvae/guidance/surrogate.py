@@ -17,10 +17,7 @@ MOST = 2_000
 SHARES = (0.0, 0.5, 1.0)
 """Of the latents in the kernel, to choose from."""
 
-NOISES = (0.01, 0.1, 0.3, 1.0)
-"""Variances of a measurement, by that of the values without it, to choose from."""
-
-_LENGTHS = (0.5, 1.0, 2.0, 4.0)
+_LENGTHS, _NOISES = (0.5, 1.0, 2.0, 4.0), (0.01, 0.1, 0.3, 1.0)
 _JITTER = 1e-6
 
 
@@ -29,8 +26,8 @@ class Features:
     """Molecules as they are compared.
 
     Attributes:
-        latents: Posterior means, (N, D).
-        bits: Their Morgan fingerprints, (N, B), zeros and ones in float32.
+        latents: Posterior means, (N, D), with D 0 where none are compared.
+        bits: Their Morgan fingerprints, plain or counted, (N, B), zeros and ones in float32.
     """
 
     latents: np.ndarray
@@ -105,35 +102,27 @@ class Surrogate:
     _weights: np.ndarray
 
     @classmethod
-    def fitted(
-        cls,
-        features: Features,
-        values: np.ndarray,
-        shares: Sequence[float] = SHARES,
-        noises: Sequence[float] = NOISES,
-    ) -> Surrogate:
-        """Learn from N molecules with a value each, (N,), not all of them the same.
-
-        Args:
-            features: Of the molecules.
-            values: Theirs.
-            shares: Of the latents in the kernel, to choose from; 0 alone looks at no latent.
-            noises: To choose from.
-        """
-        mean = float(values.mean())
-        residuals = values - mean
-        median = _median_distance(features.latents) if any(shares) else 1.0
+    def fitted(cls, features: Features, values: np.ndarray) -> Surrogate:
+        """Learn from N molecules with a value each, (N,), not all of them the same."""
+        residuals = values - values.mean()
+        median = _median_distance(features.latents)
         best = (-np.inf, Shape(0.0, median, 1.0))
-        for share, length in product(shares, _LENGTHS):
+        for share, length in product(SHARES, _LENGTHS):
             if share == 0 and length != 1.0:
                 continue  # without latents there is no length
             shape = Shape(share, length * median, 0.0)
             kernel = shape.between(features, features)
-            for noise in noises:
+            for noise in _NOISES:
                 evidence = _evidence(kernel, noise, residuals)
                 if evidence > best[0]:
                     best = (evidence, Shape(share, length * median, noise))
-        shape = best[1]
+        return cls.shaped(best[1], features, values)
+
+    @classmethod
+    def shaped(cls, shape: Shape, features: Features, values: np.ndarray) -> Surrogate:
+        """Learn as `fitted` does, by a kernel that is known."""
+        mean = float(values.mean())
+        residuals = values - mean
         kernel = shape.between(features, features)
         inverse = np.linalg.inv(kernel + (shape.noise + _JITTER) * np.eye(len(values)))
         weights = inverse @ residuals
