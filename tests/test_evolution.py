@@ -100,6 +100,16 @@ def test_noise_follows_what_is_new(model: molvae.MolVAE) -> None:
     assert move.noise == 1.0
 
 
+def test_scaffolds_share_the_weight_of_parents() -> None:
+    phenols = [f"{'C' * length}c1ccccc1O" for length in range(1, 10)]
+    found = [(one, 1.0) for one in [*phenols, "CCN1CCNCC1"]]
+    drawn = [
+        Counter(archive.parents(100_000, np.random.default_rng(0)))["CCN1CCNCC1"] / 100_000
+        for archive in (Archive(found), Archive(found, scaffolds_share=True))
+    ]
+    assert drawn == pytest.approx([1 / 10, 1 / (1 + 9 / 3)], abs=0.005)
+
+
 def test_graphs_breed_molecules(archive: Archive) -> None:
     children = Graphs().propose(archive, 40, np.random.default_rng(0))
     assert len({one.smiles for one in children}) > 20

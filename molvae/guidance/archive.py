@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
+
+from molvae.chem.fragments import murcko_scaffold
+from molvae.chem.molecules import parse
 
 
 class Archive:
@@ -15,17 +19,23 @@ class Archive:
     for long: with a weight of 1 / (k N + rank), N being the number of those that may be parents and
     rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191). Molecules of the same score have the
     same rank and share its weight: a search that has come to a plateau isn't held there by the many
-    ways to stand on it.
+    ways to stand on it. Where scaffolds share, the weight of a molecule is divided by the root of
+    how many of the possible parents have its Murcko scaffold, so that one family of molecules
+    doesn't become all there is.
 
     Args:
         found: Molecules and their scores to begin with; those without one (-inf) are known, and
             never parents.
+        scaffolds_share: Whether they do.
     """
 
     PARENTS, PRESSURE = 1024, 0.01
     """How many of the ranks may be parents, and k: the smaller, the more the very best are."""
 
-    def __init__(self, found: Iterable[tuple[str, float]] = ()) -> None:
+    def __init__(
+        self, found: Iterable[tuple[str, float]] = (), *, scaffolds_share: bool = False
+    ) -> None:
+        self._scaffolds_share = scaffolds_share
         self._known: set[str] = set()
         self._ranked: list[tuple[float, int, str]] = []
         for smiles, score in found:
@@ -73,6 +83,10 @@ class Archive:
         losses, ranks = self._ranks()
         pressed = self.PRESSURE * min(len(losses), self.PARENTS)
         weights = 1 / (pressed + ranks + 1e-9) / np.bincount(ranks)[ranks]
+        if self._scaffolds_share:
+            scaffolds = [_scaffold(smiles) for _, _, smiles in self._ranked[: len(losses)]]
+            _, places, counts = np.unique(scaffolds, return_inverse=True, return_counts=True)
+            weights /= np.sqrt(counts[places])
         drawn = random.choice(len(losses), size=count, p=weights / weights.sum())
         return [self._ranked[place][2] for place in drawn]
 
@@ -82,3 +96,8 @@ class Archive:
         _, ranks = np.unique(losses, return_inverse=True)
         parents = ranks < self.PARENTS
         return losses[parents], ranks[parents]
+
+
+@lru_cache(maxsize=1 << 14)
+def _scaffold(smiles: str) -> str:
+    return murcko_scaffold(parse(smiles), min_rings=1)

@@ -90,7 +90,7 @@ class Evolution:
         seed: int = 0,
     ) -> None:
         self.moves, self.archive = list(moves), Archive(found)
-        self._region = Archive(self.archive.scored())
+        self._region = Archive(self.archive.scored(), scaffolds_share=True)
         self._left = list[str]()
         self._takes, self._adaptation, self._changed = takes, adaptation, changed
         self._screen = screen
@@ -204,7 +204,7 @@ class Evolution:
         others = [one for one in self.archive.scored() if self._is_elsewhere(one[0])]
         if not others:
             self._left, others = [], self.archive.scored()
-        self._region = Archive(others)
+        self._region = Archive(others, scaffolds_share=True)
         self._barren, self._best_mean = 0, self._region.mean_of_best()
 
     def _is_elsewhere(self, smiles: str) -> bool:
