@@ -19,8 +19,10 @@ Fingerprint = Callable[[Molecule], DataStructs.ExplicitBitVect]
 
 
 @cache
-def _generator(bits: int, radius: int = RADIUS) -> Any:
-    return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
+def _generator(bits: int, radius: int = RADIUS, counted: bool = False) -> Any:
+    return rdFingerprintGenerator.GetMorganGenerator(
+        radius=radius, fpSize=bits, countSimulation=counted
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -41,9 +43,7 @@ def counted_morgan(smiles: str) -> np.ndarray:
     An environment falls into one of 1024 places, which has four bits: set where it is there once,
     twice, four and eight times. So the Tanimoto similarity of two looks at counts, roughly.
     """
-    generator = rdFingerprintGenerator.GetMorganGenerator(
-        radius=RADIUS, fpSize=COUNTED_BITS, countSimulation=True
-    )
+    generator = _generator(COUNTED_BITS, counted=True)
     return np.packbits(generator.GetFingerprintAsNumPy(parse(smiles)))
 
 
