@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rdkit import Chem
 from rdkit.Chem import rdmolops
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from molvae.chem.molecules import Molecule
+from molvae.chem.molecules import Molecule, parse
 
 RING_SIZES = ("3", "4", "5", "6", "7", "8+")
 """What `ring_sizes` counts."""
@@ -35,6 +37,18 @@ def murcko_scaffold(molecule: Molecule, *, min_rings: int = 2) -> str:
     if scaffold.GetRingInfo().NumRings() < min_rings:
         return ""
     return str(Chem.MolToSmiles(scaffold))
+
+
+@lru_cache(maxsize=1 << 14)
+def scaffold_of(smiles: str) -> str:
+    """The Murcko scaffold of a molecule by its canonical SMILES, with one ring at least; or ``""``.
+
+    Searches ask for that of the same molecules again and again, so the last ones are kept.
+
+    >>> scaffold_of("CCc1ccc(C)cc1")
+    'c1ccccc1'
+    """
+    return murcko_scaffold(parse(smiles), min_rings=1)
 
 
 def ring_sizes(molecule: Molecule) -> tuple[int, ...]:

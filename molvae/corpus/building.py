@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from molvae.chem.fragments import murcko_scaffold
+from molvae.chem.fragments import scaffold_of
 from molvae.chem.identity import hash_of
-from molvae.chem.molecules import parse
 from molvae.chem.standard import STEPS, Standard
 from molvae.chem.strings import AUTO, LADDER, PRESETS, Constraints, Encoded, encode_many
 from molvae.corpus.columns import Column, Columns, Texts, blocks, mapped
@@ -114,10 +113,7 @@ def _encoded(
     found = encode_many(texts, constraints, standard, widen=widen)
     if not scaffolds:
         return [(one, "") for one in found]
-    return [
-        (one, murcko_scaffold(parse(one.smiles), min_rings=1) if one.smiles else "")
-        for one in found
-    ]
+    return [(one, scaffold_of(one.smiles) if one.smiles else "") for one in found]
 
 
 class _Writer:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
 
-from molvae.chem.fragments import murcko_scaffold
-from molvae.chem.molecules import parse
+from molvae.chem.fragments import scaffold_of
 
 
 class Archive:
@@ -84,7 +82,7 @@ class Archive:
         pressed = self.PRESSURE * min(len(losses), self.PARENTS)
         weights = 1 / (pressed + ranks + 1e-9) / np.bincount(ranks)[ranks]
         if self._scaffolds_share:
-            scaffolds = [_scaffold(smiles) for _, _, smiles in self._ranked[: len(losses)]]
+            scaffolds = [scaffold_of(smiles) for _, _, smiles in self._ranked[: len(losses)]]
             _, places, counts = np.unique(scaffolds, return_inverse=True, return_counts=True)
             weights /= np.sqrt(counts[places])
         drawn = random.choice(len(losses), size=count, p=weights / weights.sum())
@@ -96,8 +94,3 @@ class Archive:
         _, ranks = np.unique(losses, return_inverse=True)
         parents = ranks < self.PARENTS
         return losses[parents], ranks[parents]
-
-
-@lru_cache(maxsize=1 << 14)
-def _scaffold(smiles: str) -> str:
-    return murcko_scaffold(parse(smiles), min_rings=1)

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from molvae.chem.drawing import draw_grid, drawer
-from molvae.chem.fragments import murcko_scaffold
-from molvae.chem.molecules import parse
+from molvae.chem.fragments import scaffold_of
 from molvae.errors import OutputError
 from molvae.files import atomic_path, write_text
 from molvae.guidance.search import Search
@@ -53,7 +52,7 @@ class Diversity:
         if not smiles:
             return cls(0, math.nan, 0)
         (means,) = mean_powers(fingerprints_of(smiles, workers=1), np.ones(len(smiles)), (1,))
-        scaffolds = {murcko_scaffold(parse(one), min_rings=1) for one in smiles} - {""}
+        scaffolds = {scaffold_of(one) for one in smiles} - {""}
         return cls(len(smiles), float(1 - means.mean()), len(scaffolds))
 
     def __str__(self) -> str:

@@ -6,8 +6,7 @@ import heapq
 import math
 from dataclasses import dataclass
 
-from molvae.chem.fragments import murcko_scaffold
-from molvae.chem.molecules import parse
+from molvae.chem.fragments import scaffold_of
 
 TOP = 10
 """Molecules whose mean score tells how good a search is, beside that of the best."""
@@ -40,7 +39,7 @@ class Account:
     def add(self, smiles: str, score: float) -> None:
         """Count a molecule, canonical; a score that isn't finite is none."""
         self._evaluations += 1
-        scaffold = murcko_scaffold(parse(smiles), min_rings=1)
+        scaffold = scaffold_of(smiles)
         if scaffold:
             self._scaffolds.add(scaffold)
         if math.isfinite(score):
