@@ -248,13 +248,6 @@ def generate(
         seed=seed,
         strings_at_once=lambda: min(batch_size, tally.needed(count)),
     )
-    told: dict[str, Any] = {
-        "prior": prior,
-        "prior_temperature": prior_temperature,
-        "noise": noise,
-        "temperature": temperature,
-        "seed": seed,
-    }
     for block, latent, decoded in stream:
         tally.drawn += 1
         refusal = _refusal(decoded, wanted, taken, known)
@@ -270,7 +263,26 @@ def generate(
         # Asked here, not before the next string: drawing that could cost a whole block.
         if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
             break
-    table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(**told)
+    drawn_with = {
+        "prior": prior,
+        "prior_temperature": prior_temperature,
+        "noise": noise,
+        "temperature": temperature,
+        "seed": seed,
+    }
+    table = _table(rows, drawn_with, reference, workers)
+    places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
+    return Generation(table, places, tally)
+
+
+def _table(
+    rows: list[dict[str, Any]],
+    drawn_with: dict[str, Any],
+    reference: Sequence[str],
+    workers: int | None,
+) -> pd.DataFrame:
+    """The table of what was taken: properties, provenance, and the nearest of the reference."""
+    table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(**drawn_with)
     there = table.index[table["smiles"] != ""]
     properties = list(ordered(compute_many, table.loc[there, "smiles"].tolist(), workers))
     table = table.join(pd.DataFrame(properties, there, USUAL))[["smiles", *USUAL, *_PROVENANCE]]
@@ -281,8 +293,7 @@ def generate(
         )
         table["nearest_reference"] = pd.Series([reference[one] for one in found.places], there)
         table["similarity"] = pd.Series(found.similarities, there)
-    places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
-    return Generation(table, places, tally)
+    return table
 
 
 def _refusal(decoded: Decoded, wanted: Wanted, taken: set[str], known: KnownMolecules) -> str:
