@@ -367,7 +367,7 @@ class MolVAE:
             checks.switch("flat", flat),
         )
         checks.require(
-            method == "evolution" or (adapt and screen),
+            method in ("auto", "evolution") or (adapt and screen),
             f"Only the method evolution learns and screens: {method} knows no adapt and no screen.",
         )
         if start_from is not None:

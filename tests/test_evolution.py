@@ -295,10 +295,22 @@ def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None
     assert len(search.archive) > 200
 
 
-def test_a_search_without_a_scored_start_asks_for_nothing() -> None:
-    search = Evolution([Graphs()], [("CCO", -np.inf)], takes=anything)
+def test_a_search_without_a_scored_start_has_only_what_the_model_writes(
+    model: molvae.MolVAE,
+) -> None:
+    found = [("CCO", -np.inf)]
+    search = Evolution([Graphs()], found, takes=anything, screen=Screen())
     assert search.ask() == []
     search.tell([])
+    moves = [Samples(model.codec), Graphs()]
+    search = Evolution(moves, found, takes=lambda one: bool(one.smiles), screen=Screen())
+    asked = search.ask()
+    assert len(asked) > 5
+    search.tell([-np.inf] * len(asked))
+    asked = search.ask()
+    assert asked
+    search.tell([qed(one.smiles) for one in asked])
+    assert len(search.ask()) == Evolution.FEWEST
 
 
 def test_a_lesson_is_learned_and_unlearned(model: molvae.MolVAE, molecules: list[str]) -> None:

@@ -39,8 +39,9 @@ from molvae.cli.output import check_image, check_table, write_table
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="cma (CMA-ES in the latent space), evolution (of latents and graphs, by a model that "
-    "learns from what it finds), gradient (of a head of the model) or auto.",
+    help="evolution (of latents and graphs, by a model that learns from what it finds), cma "
+    "(CMA-ES in the latent space: faster, where an evaluation costs nothing), gradient (of a head "
+    "of the model), or auto: gradient for a lone term predicted=NAME, else evolution.",
 )
 @click.option(
     "--move",

@@ -123,7 +123,7 @@ class Evolution:
         asked = min(max(len(self.archive) // 8, self.FEWEST), self.MOST)
         for _ in range(self.TRIES):
             missing = asked - len(chosen)
-            if missing <= 0 or not len(self._region):
+            if missing <= 0:
                 break
             wanted = self._random.multinomial(missing, self.shares)
             for place, count in enumerate(wanted):
@@ -152,6 +152,8 @@ class Evolution:
         chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
 
     def _usable(self, move: Move, parents: Archive, count: int) -> list[Decoded]:
+        if move.breeds and not len(parents):  # before anything has a score
+            return []
         return [one for one in move.propose(parents, count, self._random) if self._takes(one)]
 
     def _fresh(self, usable: Iterable[Decoded], chosen: Container[str]) -> dict[str, Decoded]:

@@ -90,7 +90,7 @@ def optimize(
         known: The training molecules, to say what is novel.
         budget: Distinct valid molecules that may be evaluated.
         method: "cma", "evolution", "gradient" (along the head of the only goal), or "auto": the
-            gradient for a lone term that a head predicts, else CMA-ES.
+            gradient for a lone term that a head predicts, else the evolution.
         start: SMILES to start from; by default the best of some draws from the prior.
         filters: Filters whose objection is named; they refuse nothing.
         strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
@@ -239,16 +239,16 @@ def _method(method: str, objective: Objective, codec: Codec) -> str:
         raise SettingsError(f"No method {method!r}.{nearest(method, METHODS)}")
     if method == "auto":
         lone = len(objective.terms) == 1 and isinstance(objective.terms[0].quantity, Predicted)
-        return "gradient" if lone and objective.goals else "cma"
+        return "gradient" if lone and objective.goals else "evolution"
     if method != "gradient":
         return method
     head = _head(objective)
     if not head:
         raise SettingsError(
             "A gradient goes along one head: the objective has one goal then, a property, beside "
-            "any constraints. Or use --method cma."
+            "any constraints. Or use --method evolution."
         )
-    check_head(head, codec, "use --method cma")
+    check_head(head, codec, "use --method evolution")
     return method
 
 

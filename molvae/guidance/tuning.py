@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -52,17 +53,18 @@ class Tuning:
         self._random = np.random.default_rng([seed, 1])
         self._ids: dict[str, np.ndarray] = {}
         self._tuner = self._begin()
-        self._own = self._written(seed)
+        self._seed = seed
 
     def learn(self, molecules: Sequence[str]) -> None:
         """Take some steps on these molecules, each as often as it stands there."""
+        own = self._own  # before the first step, when it is asked for the first time
         ids = self._ids_of(molecules)
         known = [one for one in molecules if len(ids[one])]
         for start in range(0, len(known), self.BATCH):
             lesson = known[start : start + self.BATCH]
-            repeated = round(self.REHEARSED * len(lesson)) if self._own else 0
-            places = self._random.integers(max(1, len(self._own)), size=repeated)
-            chosen = [*lesson[repeated:], *(self._own[place] for place in places)]
+            repeated = round(self.REHEARSED * len(lesson)) if own else 0
+            places = self._random.integers(max(1, len(own)), size=repeated)
+            chosen = [*lesson[repeated:], *(own[place] for place in places)]
             self._tuner.step(self._batch(chosen), int(self._random.integers(2**31)))
 
     def reset(self) -> None:
@@ -76,9 +78,13 @@ class Tuning:
         dtype = torch.bfloat16 if multiplies_bf16(network.device) else torch.float32
         return Tuner(network, beta, dtype)
 
-    def _written(self, seed: int) -> list[str]:
-        """Molecules that the model writes, of strict strings."""
-        decoded = written(self.codec, self.WRITTEN, seed, seed)
+    @cached_property
+    def _own(self) -> list[str]:
+        """Molecules that the model wrote before it learned, of strict strings.
+
+        Found when they are first needed: a short search has no lesson.
+        """
+        decoded = written(self.codec, self.WRITTEN, self._seed, self._seed)
         molecules = [one.smiles for one in decoded if one.strict and one.smiles]
         ids = self._ids_of(molecules)
         return [one for one in molecules if len(ids[one])]
