@@ -193,6 +193,7 @@ def _searched(
             wanted,
             known,
             budget=share,
+            method="cma",  # a prediction costs nothing, so no evaluation is saved
             start=start,
             filters=filters,
             seed=(seed + number) % 2**32,
