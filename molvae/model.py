@@ -366,21 +366,21 @@ class MolVAE:
             checks.switch("screen", screen),
             checks.switch("flat", flat),
         )
-        checks.require(
-            method in ("auto", "evolution") or (adapt and screen),
-            f"Only the method evolution learns and screens: {method} knows no adapt and no screen.",
-        )
         if start_from is not None:
             call = replace(call, start=[*call.start, *self._drawn(start_from, call)])
-        if run is None:
-            return self._searched(read(objective), call, None, on_round)
-        folder = SearchFolder(run)
-        folder.check(overwrite=overwrite)
         wanted = read(objective)
-        written(wanted)  # refused before there is a folder, or another search in it is forgotten
         switches = {"strict", "adapt", "screen", "flat"}
         given = {name: one for name, one in asdict(call).items() if name not in switches}
-        checked(self._searching(call), wanted, **given)
+        _, chosen, _ = checked(self._searching(call), wanted, **given)
+        checks.require(
+            chosen == "evolution" or (adapt and screen),
+            f"Only the method evolution learns and screens: {chosen} knows no adapt and no screen.",
+        )
+        if run is None:
+            return self._searched(wanted, call, None, on_round)
+        folder = SearchFolder(run)
+        folder.check(overwrite=overwrite)
+        written(wanted)  # refused before there is a folder, or another search in it is forgotten
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             found = self._searched(wanted, call, folder.record(wanted), on_round)

@@ -195,6 +195,7 @@ def test_a_property_that_only_the_model_knows(sample, tmp_path) -> None:  # type
         ("filters=moses", {"method": "gradient"}, "along one head"),
         ("qed:max", {"method": "cma", "screen": False}, "Only the method evolution"),
         ("qed:max", {"method": "cma", "adapt": False}, "cma knows no adapt"),
+        ("predicted=logp:max", {"adapt": False}, "gradient knows no adapt"),
         ("qed:max", {"method": "cmaes"}, "Did you mean 'cma'"),
         ("qed:max", {"budget": 0}, "budget is 1 or more"),
         ("qed:max", {"filters": ["mosess"]}, "Did you mean 'moses'"),
