@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from molvae.corpus.reading import CHUNK, Source, open_table
 from molvae.corpus.table import as_table, numbers, smiles_column, unreadable
 from molvae.errors import CheckpointError, SettingsError, TableError
 from molvae.guidance import conditional, conditions
-from molvae.guidance.folder import Call, SearchFolder
+from molvae.guidance.call import Call
+from molvae.guidance.folder import SearchFolder
 from molvae.guidance.notation import Written, read, written
 from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
@@ -42,7 +43,7 @@ from molvae.health.training import Training
 from molvae.latent.arithmetic import NOISE, Combination, Terms, combine
 from molvae.latent.decoding import decode_parts
 from molvae.latent.exploration import Sought
-from molvae.latent.generation import BATCH, Generation, Wanted, generate
+from molvae.latent.generation import BATCH, Drawing, Generation, Wanted, generate
 from molvae.latent.neighborhoods import Neighborhood, neighbors
 from molvae.latent.paths import SMOOTH, MoleculePath, interpolate
 from molvae.latent.reconstruction import reconstruct
@@ -209,12 +210,8 @@ class MolVAE:
             count,
             self.checkpoint.known,
             wanted,
-            prior=prior,
+            drawing=Drawing(prior, prior_temperature, noise, temperature, seed),
             like=usable,
-            prior_temperature=prior_temperature,
-            temperature=temperature,
-            noise=noise,
-            seed=seed,
             reference=names,
             batch_size=batch_size,
             workers=self.workers,
@@ -325,6 +322,7 @@ class MolVAE:
         method: str = "auto",
         start: str | Iterable[str] = (),
         start_from: Source | None = None,
+        column: str | None = None,
         filters: str | Iterable[str] = ("moses",),
         strict: bool = True,
         seed: int = 0,
@@ -338,13 +336,12 @@ class MolVAE:
     ) -> Search:
         """Search for molecules that do well; see `molvae.guidance.search.optimize`.
 
-        The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them.
-        A fifth of the budget goes to random molecules of ``start_from``, a file, a table or SMILES,
-        such as the training data; the search begins with these then. ``adapt`` is whether an
-        evolution tunes a copy of the model on what it finds, ``screen`` whether a surrogate of the
-        scores chooses among what it proposes, and its moves go ahead by that. With ``flat``
-        molecules are looked for without stereo, isotopes and neutralisable charges, and the
-        compounds that the objective names lose theirs.
+        The objective is a TOML file or shorthands, as `molvae.guidance.notation.read` reads them;
+        the settings are those of `molvae.guidance.call.Call`. A fifth of the budget, a hundred at
+        most, goes to random molecules of ``start_from``, a file, a table (with the SMILES in
+        ``column``; found when absent) or SMILES, such as the training data; the search begins with
+        these then. With ``flat`` the compounds that the objective names lose their stereo, isotopes
+        and charges, too.
 
         With ``run``, a folder, molecules are written there part by part (of 24 at most), and
         `resume_search` goes on after any end; at the end it gets the results (see
@@ -355,36 +352,31 @@ class MolVAE:
             OutputError: When the folder holds a search, or another run writes in it.
         """
         call = Call(
-            checks.count("budget", budget),
+            checks.whole("budget", budget),
             method,
             _texts(start),
             _texts(filters),
-            checks.switch("strict", strict),
-            checks.seed(seed),
+            strict,
+            checks.whole("seed", seed),
             _texts(moves),
-            checks.switch("adapt", adapt),
-            checks.switch("screen", screen),
-            checks.switch("flat", flat),
+            adapt,
+            screen,
+            flat,
         )
+        wanted, folder = read(objective), None if run is None else SearchFolder(run)
+        if folder is not None:
+            folder.check(overwrite=overwrite)
+            written(wanted)  # refused before there is a folder, or another search is forgotten
+        notes = list[str]()
         if start_from is not None:
-            call = replace(call, start=[*call.start, *self._drawn(start_from, call)])
-        wanted = read(objective)
-        switches = {"strict", "adapt", "screen", "flat"}
-        given = {name: one for name, one in asdict(call).items() if name not in switches}
-        _, chosen, _ = checked(self._searching(call), wanted, **given)
-        checks.require(
-            chosen == "evolution" or (adapt and screen),
-            f"Only the method evolution learns and screens: {chosen} knows no adapt and no screen.",
-        )
-        if run is None:
-            return self._searched(wanted, call, None, on_round)
-        folder = SearchFolder(run)
-        folder.check(overwrite=overwrite)
-        written(wanted)  # refused before there is a folder, or another search in it is forgotten
+            drawn, note = self._drawn(start_from, column, call)
+            call, notes = replace(call, start=[*call.start, *drawn]), [note] if note else []
+        checked(self._searching(call), wanted, call)
+        if folder is None:
+            return self._searched(wanted, call, None, notes, on_round)
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
-            found = self._searched(wanted, call, folder.record(wanted), on_round)
-            return folder.end(found)
+            return folder.end(self._searched(wanted, call, folder.record(wanted), notes, on_round))
 
     def resume_search(
         self,
@@ -395,8 +387,8 @@ class MolVAE:
         """Go on with a search that was interrupted or killed, to the table it would have come to.
 
         It goes its way from the beginning; what was evaluated is read from its record, and not
-        evaluated twice, but for the part of 24 that a kill cut short. What it costs again is
-        decoding.
+        evaluated twice, but for the part of 24 that a kill cut short. What the search itself does
+        costs its time again.
 
         Args:
             run: The folder.
@@ -414,8 +406,8 @@ class MolVAE:
             raise CheckpointError(f"The search in {run} was begun with another model.{named}")
         objective, changed = folder.objective(plan)
         with folder.owned():
-            found = self._searched(objective, plan.call, folder.record(objective), on_round)
-            return folder.end(replace(found, notes=(*changed, *found.notes)))
+            record = folder.record(objective)
+            return folder.end(self._searched(objective, plan.call, record, changed, on_round))
 
     def suggest(
         self,
@@ -460,26 +452,28 @@ class MolVAE:
         objective: Objective,
         call: Call,
         record: Record | None,
+        notes: Sequence[str],
         on_round: Callable[[Standing], None],
     ) -> Search:
-        flat = call.flat
-        tuning = partial(Tuning, self.checkpoint, workers=self.workers, flat=flat, seed=call.seed)
-        settings = asdict(call) | {"adapt": tuning if call.adapt else None}
-        del settings["flat"]  # that is the codec's
-        return optimize(
+        """Search, and put some notes before those of the search."""
+        found = optimize(
             self._searching(call),
             objective,
             self.checkpoint.known,
-            **settings,
+            call,
+            tuning=partial(
+                Tuning, self.checkpoint, workers=self.workers, flat=call.flat, seed=call.seed
+            ),
             head_r2=self._head_r2(),
             record=record,
             on_round=on_round,
         )
+        return replace(found, notes=(*notes, *found.notes))
 
-    def _drawn(self, source: Source, call: Call) -> list[str]:
-        """Molecules of a source that a search begins with."""
+    def _drawn(self, source: Source, column: str | None, call: Call) -> tuple[list[str], str]:
+        """Molecules of a source that a search begins with, and a note on others."""
         table = as_table(source, workers=self.workers)
-        molecules = table[smiles_column(table)].tolist()
+        molecules = table[smiles_column(table, column)].tolist()
         return drawn_starts(self._searching(call), molecules, call.budget, call.seed)
 
     def _searching(self, call: Call) -> NetworkCodec:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -15,22 +15,27 @@ from molvae.errors import SettingsError, nearest
 Settings = TypeVar("Settings")
 
 
-def from_mapping(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+def from_mapping(
+    kind: type[Settings], values: Mapping[str, Any], *, complete: bool = False
+) -> Settings:
     """Build a settings dataclass from a mapping, refusing unknown keys.
 
     Args:
         kind: A dataclass whose ``__post_init__`` checks its own ranges.
         values: Field names and their values; absent fields keep their defaults.
+        complete: Whether no field may be absent, as in what was written by the same version.
 
     Raises:
         SettingsError: For a key that the dataclass doesn't have, naming the nearest one, for a
-            value of another type, or for a field without default that is missing.
+            value of another type, or for a field that is missing and has no default.
     """
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # mypy can't bound a TypeVar to dataclasses
     names = [field.name for field in fields]
     for key in values:
         if key not in names:
             raise SettingsError(f"{kind.__name__} has no setting {key!r}.{nearest(key, names)}")
+    if complete and (absent := [name for name in names if name not in values]):
+        raise SettingsError(f"{kind.__name__} lacks {', '.join(absent)}.")
     hints = get_type_hints(kind)
     try:
         return kind(**{key: _typed(key, value, hints[key]) for key, value in values.items()})
@@ -47,6 +52,10 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return whole(name, value)
     if float in kinds:
         return number(name, value)
+    if hint is str:
+        return text(name, value)
+    if get_origin(hint) is Sequence and kinds == (str,):
+        return texts(name, value)
     return switch(name, value) if bool in kinds else value
 
 
@@ -74,6 +83,27 @@ def number(name: str, value: Any) -> float:
         plain = math.inf
     require(math.isfinite(plain), f"{name} is a number, not {value!r:.60}.")
     return plain
+
+
+def text(name: str, value: Any) -> str:
+    """A text.
+
+    Raises:
+        SettingsError: When it is none.
+    """
+    require(isinstance(value, str), f"{name} is a text, not {value!r:.60}.")
+    return str(value)
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """Several texts.
+
+    Raises:
+        SettingsError: When they aren't, or are one.
+    """
+    is_several = isinstance(value, Sequence) and not isinstance(value, str)
+    require(is_several, f"{name} are texts, not {value!r:.60}.")
+    return [text(name, one) for one in value]
 
 
 def count(name: str, value: Any) -> int:

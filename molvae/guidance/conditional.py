@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ from molvae.guidance.quantities import of_property
 from molvae.guidance.quantity import Quantity
 from molvae.guidance.resampling import BLOCKS, narrowed
 from molvae.guidance.trust import caution
-from molvae.latent.generation import Generation, Wanted
+from molvae.latent.generation import BATCH, Drawing, Generation, Wanted
 from molvae.latent.generation import generate as plainly
 from molvae.latent.outcomes import Fall, Outcome
 
@@ -35,14 +34,14 @@ def generate(
     known: KnownMolecules,
     wanted: Wanted,
     conditions: Conditions,
+    drawing: Drawing,
     *,
-    prior: str | None = None,
-    prior_temperature: float = 1.0,
     like: Encodings | None = None,
-    noise: float | None = None,
+    reference: Sequence[str] = (),
+    batch_size: int = BATCH,
+    workers: int | None = None,
     head_r2: Mapping[str, float | None] | None = None,
     on_taken: Callable[[], object] = lambda: None,
-    **others: Any,
 ) -> Generation:
     """Draw molecules that meet conditions.
 
@@ -57,14 +56,14 @@ def generate(
         known: The training molecules.
         wanted: Which are taken.
         conditions: What is wanted of their properties.
-        prior: As there.
-        prior_temperature: As there; above 0 for a prior.
+        drawing: As there; noise is below 1, by default 0, and the temperature of a prior above 0.
         like: As there.
-        noise: How noisy the latents are made before they are decoded, from 0 to below 1.
+        reference: As there.
+        batch_size: As there.
+        workers: As there.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one is too weak.
         on_taken: As there.
-        others: As there.
 
     Returns:
         As `molvae.latent.generation.generate`; the table has one column more, ``where``.
@@ -72,38 +71,35 @@ def generate(
     Raises:
         SettingsError: For a setting out of range, or conditions that no latent meets.
     """
-    noise = NOISE if noise is None else checks.level(noise)
+    drawing = replace(drawing, noise=NOISE if drawing.noise is None else drawing.noise)
     checks.require(
-        noise < 1,
+        drawing.noise != 1,
         f"At noise 1 nothing of a latent is left, so {conditions} would do nothing. Lower it.",
     )
     checks.require(
-        like is not None or prior_temperature != 0,
+        like is not None or drawing.prior_temperature != 0,
         "At prior_temperature 0 all latents are the same: there is none to choose. Raise it.",
     )
     worth: list[float] = []
-    shared = {
-        "prior": prior,
-        "prior_temperature": prior_temperature,
-        "like": like,
-        "noise": noise,
-        **others,
-    }
-    found = plainly(
+    narrow = partial(
+        narrowed,
         codec,
-        count,
-        known,
-        wanted,
-        narrow=partial(
-            narrowed,
-            codec,
-            conditions,
-            on_block=lambda block, draws: worth.append(draws.effective),
-        ),
-        on_taken=on_taken,
-        **shared,
+        conditions,
+        on_block=lambda block, draws: worth.append(draws.effective),
     )
-    plain = plainly(codec, COMPARED, known, wanted, **shared)
+    drawn = partial(
+        plainly,
+        codec,
+        known=known,
+        wanted=wanted,
+        drawing=drawing,
+        like=like,
+        reference=reference,
+        batch_size=batch_size,
+        workers=workers,
+    )
+    found = drawn(count, narrow=narrow, on_taken=on_taken)
+    plain = drawn(COMPARED)
     outcomes = tuple(_outcome(codec, one, found.table, plain.table) for one in conditions.each)
     notes = [caution(one.name, head_r2 or {}) for one in conditions.each]
     notes += [_rarity(worth[0]), *map(str, outcomes)]

@@ -183,9 +183,15 @@ class Curve:
 
     @property
     def best(self) -> Pair:
-        """The first of its highest points."""
-        value, _ = max(self.points, key=lambda point: point[1])
-        return (value, value)
+        """From the first of its highest points to the last that the line stays as high to."""
+        heights = [height for _, height in self.points]
+        first = last = heights.index(max(heights))
+        while last + 1 < len(heights) and heights[last + 1] == heights[first]:
+            last += 1
+        return (
+            self.points[first][0] if first else -math.inf,
+            self.points[last][0] if last + 1 < len(heights) else math.inf,
+        )
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The height of the line."""

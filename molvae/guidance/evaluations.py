@@ -62,6 +62,7 @@ class Evaluations:
         self._waiting = {} if record is None else dict(record.found)
         self.found: dict[str, Evaluated] = {}
         self.strayed, self.asked = 0, set[str]()
+        self._unasked = list[str]()
         self._unrecorded: dict[str, Evaluated] = {}
 
     @property
@@ -82,8 +83,9 @@ class Evaluations:
         fresh = self._fresh(new)
         waiting = list(islice(self._waiting, len(fresh)))
         if fresh[: len(waiting)] != waiting:
-            self.strayed = len(self._waiting)
-            self._take(list(self._waiting))
+            self._unasked = list(self._waiting)
+            self.strayed = len(self._unasked)
+            self._take(self._unasked)
             fresh = self._fresh(new)
         for begin in range(0, len(fresh), self.PART):
             part = fresh[begin : begin + self.PART]
@@ -94,36 +96,14 @@ class Evaluations:
             for one in molecules
         ]
 
+    def unasked(self) -> list[tuple[str, float]]:
+        """Molecules and scores that the record held and the search didn't ask for, told once."""
+        unasked, self._unasked = self._unasked, []
+        return [(one, self.found[one].score) for one in unasked]
+
     def takes(self, one: Decoded) -> bool:
         """Whether it is a molecule that isn't passed over."""
         return bool(one.smiles) and (one.strict or not self._strict)
-
-    def notes(self) -> list[str]:
-        """What a reader should know: what had no value, and how many satisfy the constraints."""
-        notes = []
-        if self.strayed:
-            notes.append(
-                f"The search went another way than before it was interrupted, as on another "
-                f"machine; {self.strayed:,} molecules evaluated then are in the table all the same."
-            )
-        for place, column in enumerate(self._objective.columns):
-            failed = [
-                f"{smiles}: {one.reasons[place]}"
-                for smiles, one in self.found.items()
-                if one.reasons[place]
-            ]
-            if failed:
-                notes.append(
-                    f"{column} has no value for {len(failed):,} of {len(self.found):,} molecules; "
-                    f"the first is {failed[0]}."
-                )
-        if math.isfinite(self._objective.lowest):
-            satisfying = sum(one.score >= self._objective.lowest for one in self.found.values())
-            notes.append(
-                f"{satisfying:,} of {len(self.found):,} molecules satisfy all constraints; "
-                "the others have a score below 0, or none."
-            )
-        return notes
 
     def table(self, known: KnownMolecules, filters: Sequence[str], seed: int) -> pd.DataFrame:
         """A row for each molecule, the best first; see `molvae.guidance.search.Search`."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from molvae.chem.fingerprints import similarities
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
 from molvae.guidance.archive import Archive
+from molvae.guidance.earnings import Earnings
 from molvae.guidance.moves import KINDS, Anchors, Move, moves_of
+from molvae.guidance.region import Region
 from molvae.guidance.screening import Screen
+from molvae.guidance.strategies import Strategy
 
 TOP = 100
 """A move earns its share by what it brings into so many of the best."""
@@ -28,7 +30,7 @@ class Adaptation(Protocol):
         """Go back to the model as it was."""
 
 
-class Evolution:
+class Evolution(Strategy):
     """An evolutionary search.
 
     It asks for some molecules at a time, by each kind of move as many as that has earned: what
@@ -49,6 +51,10 @@ class Evolution:
             without one the first proposals are taken.
         changed: Called when the model has changed.
         seed: Of everything random.
+
+    Attributes:
+        moves: The kinds of move.
+        region: What was found, and from what of it the search goes on.
     """
 
     FEWEST, MOST = 25, 100
@@ -66,17 +72,8 @@ class Evolution:
     LEARN_EVERY, LESSON = 100, 256
     """Evaluations between lessons, and molecules of a lesson."""
 
-    LEAST_SHARE = 0.05
-    """Of what is asked for, of each way to propose, whatever it brings."""
-
-    MEMORY = 0.95
-    """What remains of what a way earned and cost each time molecules are asked for."""
-
     WIDEN_AFTER, LEAVE_AFTER = 3, 6
     """Lessons without gain."""
-
-    LEFT, NEAR = 10, 0.4
-    """How many of the best are left behind, and from which similarity on others with them."""
 
     def __init__(
         self,
@@ -89,38 +86,30 @@ class Evolution:
         changed: Callable[[], None] = lambda: None,
         seed: int = 0,
     ) -> None:
-        self.moves, self.archive = list(moves), Archive(found)
-        self._region = Archive(self.archive.scored(), scaffolds_share=True)
-        self._left = list[str]()
+        self.moves, self.region = list(moves), Region(found)
         self._takes, self._adaptation, self._changed = takes, adaptation, changed
         self._screen = screen
-        self._ways: list[tuple[Move, Screen | None]] = [(move, None) for move in self.moves]
+        self._ways = [(move, False) for move in self.moves]
         if screen is not None:
-            self._ways += [(move, screen) for move in self.moves if move.breeds]
+            self._ways += [(move, True) for move in self.moves if move.breeds]
         self._random = np.random.default_rng([seed, 0])
-        self._earned = np.ones(len(self._ways))
-        self._cost = np.full(len(self._ways), float(self.FEWEST))
+        self._earnings = Earnings(len(self._ways), self.FEWEST)
         self._asked: list[tuple[str, int]] = []
         self._since_lesson = self._barren = 0
-        self._best_mean = self._region.mean_of_best()
         self._is_taught = False
 
     @property
     def shares(self) -> np.ndarray:
         """Of what is asked for, the share of each way to propose, (M,): the moves, then ahead."""
-        rates = (self._earned + 1e-9) / self._cost
-        least = min(self.LEAST_SHARE, 1 / len(rates))
-        shares = least + (1 - least * len(rates)) * rates / rates.sum()
-        exact: np.ndarray = shares / shares.sum()  # to the last digit, as numpy wants it
-        return exact
+        return self._earnings.shares
 
     def ask(self) -> list[Decoded]:
         """New molecules; fewer than usual, or none, when the moves come to nothing new."""
         if self._screen is not None and not self._is_taught:
-            self._screen.learn(self._region, self._random)
+            self._screen.learn(self.region.here, self._random)
             self._is_taught = True
         chosen: dict[str, tuple[Decoded, int]] = {}
-        asked = min(max(len(self.archive) // 8, self.FEWEST), self.MOST)
+        asked = min(max(len(self.region.everything) // 8, self.FEWEST), self.MOST)
         for _ in range(self.TRIES):
             missing = asked - len(chosen)
             if missing <= 0:
@@ -134,22 +123,29 @@ class Evolution:
 
     def _propose(self, place: int, count: int, chosen: dict[str, tuple[Decoded, int]]) -> None:
         """Let a move propose more than are wanted, and take the most promising that are new."""
-        move, ahead_by = self._ways[place]
-        screen = self._screen
-        each = self.PROPOSED if screen is None else self.SCREENED
-        usable = self._usable(move, self._region, each * count)
+        move, goes_ahead = self._ways[place]
+        each = self.PROPOSED if self._screen is None else self.SCREENED
+        usable = self._usable(move, self.region.here, each * count)
         fresh = self._fresh(usable, chosen)
-        if ahead_by is None:
-            if usable:
-                move.told(len(fresh) / len(usable))
-        elif ahead_by.knows:
-            for _ in range(self.AHEAD if fresh else 0):
-                parents = Archive(zip(fresh, ahead_by.hopes(list(fresh)), strict=True))
-                usable = self._usable(move, parents, each * count)
-                fresh |= self._fresh(usable, {**chosen, **fresh})
+        if goes_ahead:
+            fresh |= self._ahead(move, fresh, each * count, chosen)
+        elif usable:
+            move.told(len(fresh) / len(usable))
         names = list(fresh)
-        taken = names[:count] if screen is None else screen.best(names, count)
+        taken = names[:count] if self._screen is None else self._screen.best(names, count)
         chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
+
+    def _ahead(
+        self, move: Move, fresh: Mapping[str, Decoded], count: int, chosen: Container[str]
+    ) -> dict[str, Decoded]:
+        """What a move comes to from its own proposals, generation by generation."""
+        found = dict(fresh)
+        if self._screen is not None and self._screen.knows and found:
+            for _ in range(self.AHEAD):
+                parents = Archive(zip(found, self._screen.hopes(list(found)), strict=True))
+                usable = self._usable(move, parents, count)
+                found |= self._fresh((one for one in usable if one.smiles not in found), chosen)
+        return found
 
     def _usable(self, move: Move, parents: Archive, count: int) -> list[Decoded]:
         if move.breeds and not len(parents):  # before anything has a score
@@ -161,34 +157,40 @@ class Evolution:
         return {
             one.smiles: one
             for one in usable
-            if one.smiles not in self.archive
+            if one.smiles not in self.region.everything
             and one.smiles not in chosen
-            and self._is_elsewhere(one.smiles)
+            and self.region.holds(one.smiles)
         }
 
     def tell(self, scores: Sequence[float]) -> None:
         """Rank what was found, pay the moves for it, and learn when it is time."""
-        self._earned *= self.MEMORY
-        self._cost *= self.MEMORY
+        self._earnings.fade()
         for (smiles, place), score in zip(self._asked, scores, strict=True):
-            self.archive.add(smiles, score)
-            rank = self._region.add(smiles, score)
-            self._cost[place] += 1
-            self._earned[place] += 0 <= rank < TOP
-            self._since_lesson += 1
-            self._is_taught = False
+            rank = self.region.add(smiles, score)
+            self._earnings.pay(place, success=0 <= rank < TOP)
+        self._has_heard(len(self._asked))
+
+    def hear(self, found: Sequence[tuple[str, float]]) -> None:
+        """Rank what wasn't asked for, and learn from it."""
+        for smiles, score in found:
+            self.region.add(smiles, score)
+        self._has_heard(len(found))
+
+    def _has_heard(self, scores: int) -> None:
+        """Scores came: the screen learns when it is needed, the model when it is time."""
+        self._is_taught &= not scores
+        self._since_lesson += scores
         if self._since_lesson >= self.LEARN_EVERY:
             self._since_lesson = 0
             self._learn()
 
     def _learn(self) -> None:
         """A lesson; after lessons without gain, moves go further or the search elsewhere."""
-        mean = self._region.mean_of_best()
-        self._barren = 0 if mean > self._best_mean else self._barren + 1
-        self._best_mean = max(mean, self._best_mean)
+        self._barren = 0 if self.region.gained() else self._barren + 1
         leaving = self._barren >= self.LEAVE_AFTER
         if leaving:
-            self._leave()
+            self.region.leave()
+            self._barren = 0
         elif self._barren and self._barren % self.WIDEN_AFTER == 0:
             for move in self.moves:
                 move.widen()
@@ -196,23 +198,10 @@ class Evolution:
             return
         if leaving:
             self._adaptation.reset()
-        if self._region.mean_of_best() > self._region.worst_parent():
-            self._adaptation.learn(self._region.parents(self.LESSON, self._random))
+        parents = self.region.here
+        if parents.mean_of_best() > parents.worst_parent():
+            self._adaptation.learn(parents.parents(self.LESSON, self._random))
         self._changed()
-
-    def _leave(self) -> None:
-        """Go on from what is unlike the best so far; from everything when that is exhausted too."""
-        self._left = [] if self._left else self._region.best(self.LEFT)
-        others = [one for one in self.archive.scored() if self._is_elsewhere(one[0])]
-        if not others:
-            self._left, others = [], self.archive.scored()
-        self._region = Archive(others, scaffolds_share=True)
-        self._barren, self._best_mean = 0, self._region.mean_of_best()
-
-    def _is_elsewhere(self, smiles: str) -> bool:
-        """Whether a molecule is unlike all that were left behind."""
-        left = self._left  # mostly none, and then no fingerprint is looked at
-        return not left or max(similarities(smiles, left)) < self.NEAR
 
 
 def evolution(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from molvae import files
 from molvae.errors import CheckpointError, OutputError, SettingsError
+from molvae.guidance.call import Call
 from molvae.guidance.notation import read, written
 from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
@@ -20,22 +21,6 @@ from molvae.settings import from_mapping
 
 OBJECTIVE, SETTINGS, RECORD = "objective.toml", "search.json", "evaluations.jsonl"
 """Names in the folder, beside those of the results."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a search is asked for beside its objective; see `molvae.guidance.search.optimize`."""
-
-    budget: int
-    method: str
-    start: Sequence[str]
-    filters: Sequence[str]
-    strict: bool
-    seed: int
-    moves: Sequence[str]
-    adapt: bool
-    screen: bool
-    flat: bool
 
 
 @dataclass(frozen=True)
@@ -121,11 +106,12 @@ class SearchFolder:
         """
         try:
             content = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
-            plan = from_mapping(Plan, {**content, "call": from_mapping(Call, content["call"])})
+            call = from_mapping(Call, content["call"], complete=True)
+            plan = from_mapping(Plan, {**content, "call": call})
         except SettingsError as error:
             raise CheckpointError(
-                f"The search in {self.path} was begun by another version of molvae, which goes "
-                f"other ways ({error}). Begin it anew with --overwrite, or in another folder."
+                f"{self.path / SETTINGS} is of another version of molvae, which goes other ways, "
+                f"or was changed: {error} Begin anew with --overwrite, or in another folder."
             ) from None
         except (OSError, ValueError, TypeError, LookupError):
             raise CheckpointError(

@@ -18,7 +18,10 @@ from molvae.latent.sources import written_alone
 Random = np.random.Generator
 
 
-KINDS = ("nearby", "between", "samples", "graphs")
+OF_MODEL = ("nearby", "between", "samples")
+"""The kinds of move that the model makes."""
+
+KINDS = (*OF_MODEL, "graphs")
 """The kinds of move there are."""
 
 

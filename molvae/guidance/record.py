@@ -61,7 +61,10 @@ class Record:
         return json.dumps(content) + "\n"
 
     def _read(self) -> dict[str, Evaluated]:
-        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
+        try:
+            whole, _, torn = self._path.read_bytes().rpartition(b"\n")
+        except OSError as error:
+            raise CheckpointError(f"Can't read {self._path}: {reason_of(error)}.") from error
         lines, found = whole.split(b"\n") if whole else [], dict[str, Evaluated]()
         for number, line in enumerate(lines, 1):
             try:

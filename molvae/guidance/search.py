@@ -10,26 +10,25 @@ import numpy as np
 import pandas as pd
 
 from molvae import settings as checks
-from molvae.chem.filters import known_filter
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec, Encodings
-from molvae.errors import MoleculeError, SettingsError, nearest
+from molvae.errors import MoleculeError, SettingsError
+from molvae.guidance.call import Call
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.evolution import evolution
-from molvae.guidance.moves import KINDS
+from molvae.guidance.moves import KINDS, OF_MODEL
 from molvae.guidance.objective import Objective
 from molvae.guidance.quantities import Descriptor, Predicted, check_head
 from molvae.guidance.record import Record
+from molvae.guidance.remarks import remarks
 from molvae.guidance.standing import Standing
 from molvae.guidance.strategies import CovarianceAdaptation, GradientAscent, Strategy
 from molvae.guidance.trust import caution
 from molvae.guidance.tuning import Tuning
 from molvae.latent.generation import draw
 
-METHODS = ("auto", "cma", "evolution", "gradient")
-
-SCOUTS = 0.2
+SCOUTS, MOST_SCOUTS = 0.2, 100
 """The part of the budget spent on draws, of the prior or of a table, to start from them."""
 
 WIDTH = 0.4
@@ -68,38 +67,22 @@ def optimize(
     codec: Codec,
     objective: Objective,
     known: KnownMolecules,
+    call: Call,
     *,
-    budget: int = 1000,
-    method: str = "auto",
-    start: Sequence[str] = (),
-    filters: Sequence[str] = ("moses",),
-    strict: bool = True,
-    seed: int = 0,
-    moves: Sequence[str] = (),
-    adapt: Callable[[], Tuning] | None = None,
-    screen: bool = True,
+    tuning: Callable[[], Tuning] | None = None,
     head_r2: Mapping[str, float | None] | None = None,
     record: Record | None = None,
     on_round: Callable[[Standing], None] = lambda standing: None,
 ) -> Search:
-    """Search the latent space for molecules that do well.
+    """Search for molecules that do well.
 
     Args:
-        codec: The model.
+        codec: The model, in the form that the call asks for (flat or not).
         objective: What to reach.
         known: The training molecules, to say what is novel.
-        budget: Distinct valid molecules that may be evaluated.
-        method: "cma", "evolution", "gradient" (along the head of the only goal), or "auto": the
-            gradient for a lone term that a head predicts, else the evolution.
-        start: SMILES to start from; by default the best of some draws from the prior.
-        filters: Filters whose objection is named; they refuse nothing.
-        strict: Pass over molecules of strings that SELFIES had to repair, free of charge.
-        seed: Of everything random.
-        moves: Kinds of move of an evolution, of `molvae.guidance.moves.KINDS`; by default all.
-        adapt: Gives a copy of the model for an evolution, which learns from what is found; without
-            it the model stays as it is.
-        screen: Whether an evolution has a surrogate of the scores, which chooses among proposals
-            and by which moves go ahead.
+        call: Within what budget, how, and from where.
+        tuning: Gives a copy of the model for an evolution that adapts; without it the model stays
+            as it is.
         head_r2: R2 of the heads on held-out molecules, of those that were measured; a note says
             when one that is used is too weak.
         record: Where molecules are written as they are evaluated, part by part. Those that it holds
@@ -108,100 +91,102 @@ def optimize(
         on_round: Told, after some evaluations, how far it has come.
 
     Raises:
-        SettingsError: For an unknown method, move or property, a gradient without a head, moves
-            of a method that has none, a term without a scale among several, or one that has no
-            value for any molecule.
+        SettingsError: For an unknown property, a gradient without a head, settings that the method
+            doesn't know, a term without a scale among several, or one that has no value for any
+            molecule.
         MoleculeError: When a start compound can't be encoded.
     """
-    objective, method, starts = checked(
-        codec,
-        objective,
-        budget=budget,
-        method=method,
-        start=start,
-        filters=filters,
-        seed=seed,
-        moves=moves,
-    )
+    objective, method, starts = checked(codec, objective, call)
     evaluations = Evaluations(
-        codec, objective, budget, strict=strict, record=record, on_part=on_round
+        codec, objective, call.budget, strict=call.strict, record=record, on_part=on_round
     )
     ending = "complete"
     try:
-        latents, scores = _started(codec, evaluations, starts, seed)
+        latents, scores = _started(codec, evaluations, starts, call.seed)
         if method == "evolution":
-            strategy = _evolution(codec, evaluations, moves, adapt, screen, seed)
+            strategy = _evolution(codec, evaluations, call, tuning)
         else:
-            strategy = _climb(codec, objective, method, latents, scores, seed)
+            strategy = _climb(codec, objective, method, latents, scores, call.seed)
         barren = 0
         while evaluations.left and barren < STALL:
             before = len(evaluations.asked)
             asked = strategy.ask()
             strategy.tell(evaluations.score(asked))
+            strategy.hear(evaluations.unasked())
             barren = 0 if len(evaluations.asked) > before else barren + 1
         if evaluations.left:
             ending = "stalled"
     except KeyboardInterrupt:
         ending = "interrupted"
-    notes = [*_cautions(objective, method, head_r2 or {}), *evaluations.notes()]
-    table = evaluations.table(known, filters, seed)
+    table = evaluations.table(known, call.filters, call.seed)
+    notes = cautions(objective, method, head_r2 or {})
+    if evaluations.strayed:
+        notes.append(
+            f"The search went another way than before it was interrupted, as on another "
+            f"machine; {evaluations.strayed:,} molecules evaluated then are in the table all the "
+            "same."
+        )
+    if ending == "stalled":
+        notes.append(_why_stalled(codec, starts))
+    notes += remarks(table, objective)
     good = table["novel"] & (table["objection"] == "") & (table["score"] >= objective.lowest)
     return Search(table, table[good], len(evaluations.found), ending, tuple(notes))
 
 
-def checked(
-    codec: Codec,
-    objective: Objective,
-    *,
-    budget: int,
-    method: str,
-    start: Sequence[str],
-    filters: Sequence[str],
-    seed: int,
-    moves: Sequence[str],
-) -> tuple[Objective, str, Encodings]:
-    """The objective fitted to the model, the method, and the encoded starts; see `optimize`.
+def checked(codec: Codec, objective: Objective, call: Call) -> tuple[Objective, str, Encodings]:
+    """The objective fitted to the model, the method, and the encoded starts.
 
     Raises:
         SettingsError: As `optimize`, before anything is evaluated.
         MoleculeError: Likewise.
     """
-    checks.count("budget", budget)
-    checks.seed(seed)
     objective = objective.fitted(codec)
-    for name in filters:
-        known_filter(name)
-    for move in moves:
-        checks.choice("move", move, KINDS)
-    method = _method(method, objective, codec)
+    method = _method(call.method, objective, codec)
+    evolves = method == "evolution"
     checks.require(
-        not moves or method == "evolution",
-        f"Moves are those of the method evolution, not of {method}.",
+        evolves or not call.moves, f"Moves are those of the method evolution, not of {method}."
     )
-    return objective, method, _encoded(codec, start)
+    checks.require(
+        evolves or (call.adapt and call.screen),
+        f"Only the method evolution learns and screens: {method} knows no adapt and no screen.",
+    )
+    return objective, method, _encoded(codec, call.start)
 
 
-def drawn_starts(codec: Codec, molecules: Sequence[str], budget: int, seed: int) -> list[str]:
+def drawn_starts(
+    codec: Codec, molecules: Sequence[str], budget: int, seed: int
+) -> tuple[list[str], str]:
     """Random ones of some molecules, canonical, that the model can encode.
 
-    So many that a fifth of the budget is spent on them, or all that there are.
+    So many that a fifth of the budget is spent on them, a hundred at most, or all that there are.
+
+    Returns:
+        The molecules, and a note on those that were drawn and can't be used; empty without any.
 
     Raises:
         MoleculeError: When there is none.
     """
-    wanted = max(1, round(SCOUTS * budget))
+    wanted = _scouts(budget)
     order = np.random.default_rng([seed, 2]).permutation(len(molecules))
-    found = dict[str, None]()
-    reason = "the table is empty"
+    found, bad = dict[str, None](), list[str]()
+    looked_at = 0
     for begin in range(0, len(order), wanted):
         encodings = codec.encode([molecules[place] for place in order[begin : begin + wanted]])
+        looked_at += len(encodings.reasons)
+        bad += [one for one in encodings.reasons if one]
         found |= dict.fromkeys(encodings.taken(np.flatnonzero(encodings.usable)).smiles)
         if len(found) >= wanted:
             break
-        reason = next((one for one in encodings.reasons if one), reason)
     if not found:
-        raise MoleculeError(f"None of the molecules to start from can be used: {reason}.")
-    return list(found)[:wanted]
+        why = bad[0] if bad else "the table is empty"
+        raise MoleculeError(f"None of the molecules to start from can be used: {why}.")
+    told = f"{len(bad):,} of {looked_at:,} molecules to start from can't be used; the first: "
+    return list(found)[:wanted], f"{told}{bad[0]}." if bad else ""
+
+
+def _scouts(budget: int) -> int:
+    """How much of a budget is spent on draws to start from."""
+    return max(1, min(round(SCOUTS * budget), MOST_SCOUTS))
 
 
 def _encoded(codec: Codec, start: Sequence[str]) -> Encodings:
@@ -214,7 +199,7 @@ def _encoded(codec: Codec, start: Sequence[str]) -> Encodings:
     return encodings
 
 
-def _cautions(objective: Objective, method: str, head_r2: Mapping[str, float | None]) -> list[str]:
+def cautions(objective: Objective, method: str, head_r2: Mapping[str, float | None]) -> list[str]:
     """What to know of the heads that guide the search or say its values."""
     quantities = [term.quantity for term in objective.terms]
     heads = {one.head for one in quantities if isinstance(one, Predicted)}
@@ -222,6 +207,16 @@ def _cautions(objective: Objective, method: str, head_r2: Mapping[str, float | N
         heads.add(_head(objective))
     notes = [caution(head, head_r2) for head in sorted(heads)]
     return [note for note in notes if note]
+
+
+def _why_stalled(codec: Codec, starts: Encodings) -> str:
+    """What to know of a search that found nothing new any more."""
+    note = f"The search stalled: {STALL} rounds brought no new molecule."
+    back = codec.decode(starts.mean) if starts.smiles else []
+    lost = [smiles for smiles, one in zip(starts.smiles, back, strict=True) if one.smiles != smiles]
+    if lost:
+        return f"{note} The model doesn't give {lost[0]} back, so no move of it starts there."
+    return f"{note} Other moves or starts, or repaired strings, may bring more."
 
 
 def _head(objective: Objective) -> str:
@@ -235,8 +230,6 @@ def _head(objective: Objective) -> str:
 
 
 def _method(method: str, objective: Objective, codec: Codec) -> str:
-    if method not in METHODS:
-        raise SettingsError(f"No method {method!r}.{nearest(method, METHODS)}")
     if method == "auto":
         lone = len(objective.terms) == 1 and isinstance(objective.terms[0].quantity, Predicted)
         return "gradient" if lone and objective.goals else "evolution"
@@ -263,23 +256,20 @@ def _started(
 
 
 def _evolution(
-    codec: Codec,
-    evaluations: Evaluations,
-    moves: Sequence[str],
-    adapt: Callable[[], Tuning] | None,
-    screen: bool,
-    seed: int,
+    codec: Codec, evaluations: Evaluations, call: Call, tuning: Callable[[], Tuning] | None
 ) -> Strategy:
     """Breed from all that was evaluated so far."""
-    tuning = None if adapt is None else adapt()
+    kinds = call.moves or KINDS
+    adapts = call.adapt and not set(kinds).isdisjoint(OF_MODEL)
+    adaptation = tuning() if tuning is not None and adapts else None
     return evolution(
-        codec if tuning is None else tuning.codec,
+        codec if adaptation is None else adaptation.codec,
         [(smiles, one.score) for smiles, one in evaluations.found.items()],
         takes=evaluations.takes,
-        kinds=moves or KINDS,
-        adaptation=tuning,
-        screened=screen,
-        seed=seed,
+        kinds=kinds,
+        adaptation=adaptation,
+        screened=call.screen,
+        seed=call.seed,
     )
 
 
@@ -301,7 +291,7 @@ def _climb(
 
 def _scout(codec: Codec, evaluations: Evaluations, seed: int) -> tuple[np.ndarray, list[float]]:
     """Draws from the prior, decoded greedily, and their scores: (N, D) and N."""
-    wanted = max(1, round(SCOUTS * evaluations.left))
+    wanted = _scouts(evaluations.left)
     drawing = draw(codec, codec.draw, temperature=0.0, seed=seed, strings_at_once=lambda: 1)
     stream = islice(drawing, 50 * wanted)
     drawn = ((latent, one) for _, latent, one in stream if evaluations.takes(one))

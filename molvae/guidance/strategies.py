@@ -24,8 +24,12 @@ class Strategy(Protocol):
     def tell(self, scores: Sequence[float]) -> None:
         """How good the molecules last asked for are, higher being better; -inf for unusable."""
 
+    def hear(self, found: Sequence[tuple[str, float]]) -> None:
+        """Molecules that were scored without being asked for; by default they change nothing."""
+        return
 
-class CovarianceAdaptation:
+
+class CovarianceAdaptation(Strategy):
     """CMA-ES over latents (Hansen, 2016, arXiv:1604.00772), of the `cmaes` package.
 
     Starts as wide as asked for around a latent. When it has narrowed down to molecules that
@@ -86,7 +90,7 @@ class CovarianceAdaptation:
         )
 
 
-class GradientAscent:
+class GradientAscent(Strategy):
     """Steps along the slope of a head, from draws of the prior.
 
     Each molecule starts at a latent of its own. A step goes a fixed length along the slope of

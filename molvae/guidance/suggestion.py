@@ -14,11 +14,13 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import USUAL
 from molvae.codec import Codec
 from molvae.guidance.batch import deviation_of, drawn, expected
+from molvae.guidance.call import Call
 from molvae.guidance.hopes import bound, features_of, hoped, learned, measured_columns
 from molvae.guidance.measurements import Measurements
 from molvae.guidance.objective import Objective
 from molvae.guidance.quantities import Descriptor
-from molvae.guidance.search import optimize
+from molvae.guidance.remarks import remarks
+from molvae.guidance.search import cautions, optimize
 from molvae.guidance.standing import Standing
 from molvae.guidance.surrogate import MOST, Surrogate, tanimoto
 from molvae.guidance.trust import WEAK_R2
@@ -27,6 +29,9 @@ from molvae.metrics.similarity import nearest
 
 COUNT, BUDGET, MAX_SIMILARITY = 24, 2_000, 0.7
 """Proposals, candidates looked at, and how similar no two proposals are."""
+
+METHOD = "cma"
+"""How candidates are searched for: a prediction costs nothing, so no evaluation is saved."""
 
 STARTS = 3
 """Searches that begin at one of the best measured molecules; one more begins anywhere."""
@@ -114,7 +119,7 @@ def suggest(
     surrogates = learned(measured, columns, seed)
     wanted = hoped(objective, surrogates).fitted(codec)
     refused = KnownMolecules.of(measured.known)
-    good, looked, told = _searched(
+    candidates = _searched(
         codec,
         wanted,
         refused | known if novel else refused,
@@ -122,26 +127,28 @@ def suggest(
         budget=budget,
         filters=filters,
         seed=seed,
-        head_r2=head_r2,
         on_round=on_round,
     )
-    pool = _pool(good, measured)
+    pool = _pool(candidates[candidates["good"]], measured)
     features = features_of(codec.encode(pool["smiles"].tolist()))
     chosen = drawn(wanted, pool, features, count=count, max_similarity=max_similarity, seed=seed)
     rows = expected(wanted, pool, features).iloc[chosen]
     rows = rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
     notes = [
         *measured.notes(),
-        *told,
+        *cautions(wanted, METHOD, head_r2 or {}),
+        *remarks(candidates, wanted),
         *_computed(objective, present),
         *(_judged(*one, measured) for one in zip(columns, surrogates.values(), strict=True)),
     ]
     if len(rows) < count:
         notes.append(
-            f"Only {len(rows):,} of {count:,} proposals: {len(pool):,} of {looked:,} candidates "
-            "pass. A larger budget, a higher similarity or fewer filters give more."
+            f"Only {len(rows):,} of {count:,} proposals: {len(pool):,} of {len(candidates):,} "
+            "candidates pass. A larger budget, a higher similarity or fewer filters give more."
         )
-    return Suggestion(_table(rows, wanted, known, seed), measured.rows, looked, tuple(notes))
+    return Suggestion(
+        _table(rows, wanted, known, seed), measured.rows, len(candidates), tuple(notes)
+    )
 
 
 def _starts(
@@ -174,11 +181,10 @@ def _searched(
     budget: int,
     filters: Sequence[str],
     seed: int,
-    head_r2: Mapping[str, float | None] | None,
     on_round: Callable[[int], object],
-) -> tuple[pd.DataFrame, int, list[str]]:
-    """The good rows of searches from several starts, what they cost together, and their notes."""
-    parts, looked, notes = [], 0, dict[str, None]()
+) -> pd.DataFrame:
+    """The tables of searches from several starts, and in ``good`` which rows are."""
+    parts, looked = [], 0
     for number, start in enumerate(starts):
         share = budget * (number + 1) // len(starts) - budget * number // len(starts)
         if not share:
@@ -192,20 +198,20 @@ def _searched(
             codec,
             wanted,
             known,
-            budget=share,
-            method="cma",  # a prediction costs nothing, so no evaluation is saved
-            start=start,
-            filters=filters,
-            seed=(seed + number) % 2**32,
-            head_r2=head_r2,
+            Call(
+                budget=share,
+                method=METHOD,
+                start=start,
+                filters=filters,
+                seed=(seed + number) % 2**32,
+            ),
             on_round=tell,
         )
         if found.ending == "interrupted":
             raise KeyboardInterrupt
-        parts.append(found.good)
+        parts.append(found.table.assign(good=found.table.index.isin(found.good.index)))
         looked += found.evaluations
-        notes |= dict.fromkeys(found.notes)
-    return pd.concat(parts, ignore_index=True), looked, list(notes)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _pool(good: pd.DataFrame, measured: Measurements) -> pd.DataFrame:

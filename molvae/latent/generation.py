@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,63 @@ BATCH = 4096
 
 ENOUGH, PATIENCE = 10_000, 20
 """Draws after which generation gives up, and further ones for each molecule asked for."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How molecules are drawn.
+
+    Attributes:
+        prior: What latents are drawn from, one of `molvae.latent.sources.PRIORS`; by default
+            `usual_prior` of the codec.
+        prior_temperature: Of the prior, see `molvae.latent.sources.prior_of`, or what the
+            deviations of molecules to be like are multiplied by.
+        noise: How noisy the latents are made before they are decoded, from 0 to 1; see
+            `molvae.codec.NetworkCodec.decode`. By default `usual_noise` of the codec.
+        temperature: Of the decoder; 0 takes the likeliest token each time.
+        seed: Of everything drawn.
+
+    Raises:
+        SettingsError: For a setting out of range.
+    """
+
+    prior: str | None = None
+    prior_temperature: float = 1.0
+    noise: float | None = None
+    temperature: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.temperature(self.prior_temperature, "prior_temperature")
+        checks.temperature(self.temperature)
+        checks.seed(self.seed)
+        if self.noise is not None:
+            checks.level(self.noise)
+
+    def settled(self, codec: Codec, *, like: bool) -> Drawing:
+        """With a model's usual prior and noise where none is said; ``like`` others, or not.
+
+        Raises:
+            SettingsError: For both a prior and molecules to be like, or when nothing is random.
+        """
+        checks.require(
+            self.prior is None or not like,
+            "Molecules come from a prior, or are like others: not both.",
+        )
+        prior = LIKE if like else self.prior or usual_prior(codec)
+        noise = usual_noise(codec, prior) if self.noise is None else self.noise
+        checks.require(
+            prior == ECHO or max(self.temperature, noise, self.prior_temperature) > 0,
+            "Without any temperature and noise all molecules are the same. Raise one of them.",
+        )
+        return Drawing(  # of plain numbers, as tables have them
+            prior,
+            float(self.prior_temperature),
+            checks.level(noise),
+            float(self.temperature),
+            checks.seed(self.seed),
+        )
+
 
 _PROVENANCE = (
     "novel", "strict", "prior", "prior_temperature", "noise", "temperature", "block", "seed",
@@ -177,13 +234,9 @@ def generate(
     count: int,
     known: KnownMolecules,
     wanted: Wanted,
+    drawing: Drawing,
     *,
-    prior: str | None = None,
     like: Encodings | None = None,
-    prior_temperature: float = 1.0,
-    temperature: float = 1.0,
-    noise: float | None = None,
-    seed: int = 0,
     reference: Sequence[str] = (),
     batch_size: int = BATCH,
     workers: int | None = None,
@@ -200,15 +253,8 @@ def generate(
         count: Molecules asked for.
         known: The training molecules.
         wanted: Which are taken.
-        prior: What latents are drawn from, one of `molvae.latent.sources.PRIORS`; by default
-            `usual_prior` of the codec.
+        drawing: From what, and how.
         like: Molecules around which they are drawn in place of a prior; all of them usable.
-        prior_temperature: Of the prior, see `molvae.latent.sources.prior_of`, or what the
-            deviations of ``like`` are multiplied by.
-        temperature: Of the decoder; 0 takes the likeliest token each time.
-        noise: How noisy the latents are made before they are decoded, from 0 to 1; see
-            `molvae.codec.NetworkCodec.decode`. By default `usual_noise` of the codec.
-        seed: Of everything drawn.
         reference: Canonical SMILES that aren't novel either; the nearest is named.
         batch_size: Strings drawn at a time, at most; it doesn't change the result.
         workers: Processes that compute properties; by default one a core.
@@ -219,70 +265,72 @@ def generate(
     Raises:
         SettingsError: For a setting out of range, or both a prior and molecules to be like.
     """
-    checks.require(
-        prior is None or like is None, "Molecules come from a prior, or are like others: not both."
-    )
-    prior = LIKE if like is not None else prior or usual_prior(codec)
-    prior_temperature = checks.temperature(prior_temperature, "prior_temperature")
     count, batch_size = checks.count("count", count), checks.count("batch_size", batch_size)
-    temperature, seed = checks.temperature(temperature), checks.seed(seed)
-    noise = usual_noise(codec, prior) if noise is None else checks.level(noise)
-    if like is None:
-        source = prior_of(prior, codec, prior_temperature)
-        source = narrow(source, density_of(prior, codec, prior_temperature))
-    else:
-        source = narrow(around(like.mean, like.deviation, prior_temperature), None)
-    checks.require(
-        prior == ECHO or max(temperature, noise, prior_temperature) > 0,
-        "Without any temperature and noise all molecules are the same. Raise one of them.",
-    )
-    known = known | KnownMolecules.of(reference)
-    tally, taken = Tally(), set[str]()
-    rows: list[dict[str, Any]] = []
-    latents: list[np.ndarray] = []
+    drawing = drawing.settled(codec, like=like is not None)
+    tally = Tally()
     stream = draw(
         codec,
-        source,
-        temperature=temperature,
-        noise=noise,
-        seed=seed,
+        narrow(*_source(codec, drawing, like)),
+        temperature=drawing.temperature,
+        noise=drawing.noise or 0.0,
+        seed=drawing.seed,
         strings_at_once=lambda: min(batch_size, tally.needed(count)),
     )
+    rows: list[dict[str, Any]] = []
+    latents: list[np.ndarray] = []
+    known = known | KnownMolecules.of(reference)
+    for block, latent, one in _taken(stream, count, wanted, known, tally):
+        novel = one.smiles != "" and one.smiles not in known
+        rows.append({"smiles": one.smiles, "novel": novel, "strict": one.strict, "block": block})
+        latents.append(latent)
+        on_taken()
+    table = _table(rows, drawing, reference, workers)
+    places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
+    return Generation(table, places, tally)
+
+
+def _source(
+    codec: Codec, drawing: Drawing, like: Encodings | None
+) -> tuple[Latents, Density | None]:
+    """Where latents come from, and their density where that is known."""
+    if like is not None:
+        return around(like.mean, like.deviation, drawing.prior_temperature), None
+    assert drawing.prior is not None  # it is settled
+    settings = drawing.prior, codec, drawing.prior_temperature
+    return prior_of(*settings), density_of(*settings)
+
+
+def _taken(
+    stream: Iterator[tuple[int, np.ndarray, Decoded]],
+    count: int,
+    wanted: Wanted,
+    known: KnownMolecules,
+    tally: Tally,
+) -> Iterator[tuple[int, np.ndarray, Decoded]]:
+    """What of a stream is taken, until there is enough or patience ends; all of it is counted."""
+    taken = set[str]()
     for block, latent, decoded in stream:
         tally.drawn += 1
         refusal = _refusal(decoded, wanted, taken, known)
         setattr(tally, refusal, getattr(tally, refusal) + 1)
         if refusal == "taken":
             taken.add(decoded.smiles)
-            novel = decoded.smiles != "" and decoded.smiles not in known
-            rows.append(
-                {"smiles": decoded.smiles, "novel": novel, "strict": decoded.strict, "block": block}
-            )
-            latents.append(latent)
-            on_taken()
+            yield block, latent, decoded
         # Asked here, not before the next string: drawing that could cost a whole block.
         if tally.taken == count or tally.drawn >= ENOUGH + PATIENCE * count:
-            break
-    drawn_with = {
-        "prior": prior,
-        "prior_temperature": prior_temperature,
-        "noise": noise,
-        "temperature": temperature,
-        "seed": seed,
-    }
-    table = _table(rows, drawn_with, reference, workers)
-    places = np.array(latents, dtype=np.float32).reshape(-1, codec.latent_dim)
-    return Generation(table, places, tally)
+            return
 
 
 def _table(
     rows: list[dict[str, Any]],
-    drawn_with: dict[str, Any],
+    drawing: Drawing,
     reference: Sequence[str],
     workers: int | None,
 ) -> pd.DataFrame:
     """The table of what was taken: properties, provenance, and the nearest of the reference."""
-    table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(**drawn_with)
+    table = pd.DataFrame(rows, columns=["smiles", "novel", "strict", "block"]).assign(
+        **asdict(drawing)
+    )
     there = table.index[table["smiles"] != ""]
     properties = list(ordered(compute_many, table.loc[there, "smiles"].tolist(), workers))
     table = table.join(pd.DataFrame(properties, there, USUAL))[["smiles", *USUAL, *_PROVENANCE]]
