@@ -367,6 +367,10 @@ class MolVAE:
         if folder is not None:
             folder.check(overwrite=overwrite)
             written(wanted)  # refused before there is a folder, or another search is forgotten
+        checks.require(
+            column is None or start_from is not None,
+            "A column of SMILES is that of a table to start from: name the table, too.",
+        )
         notes = list[str]()
         if start_from is not None:
             drawn, note = self._drawn(start_from, column, call)

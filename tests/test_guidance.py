@@ -123,6 +123,12 @@ def test_a_search_starts_from_a_table(
         "qed:max", budget=40, method="cma", start="CCOc1ccccc1", start_from=["CCO"]
     ).table
     assert few.sort_values("evaluation")["smiles"].head(2).tolist() == ["CCOc1ccccc1", "CCO"]
+    some = model.optimize("qed:max", budget=20, method="cma", start_from=["CCO", "xyz", "CCN"])
+    assert some.notes[0].startswith("1 of 3 molecules to start from can't be used; 'xyz': not a S")
+    many = model.optimize("qed:max", budget=5, method="cma", start_from=path, column="smiles")
+    assert many.notes == ()
+    with pytest.raises(SettingsError, match="name the table, too"):
+        model.optimize("qed:max", budget=5, column="smiles")
     with pytest.raises(MoleculeError, match=r"None of the molecules to start from .* not a SMILES"):
         model.optimize("qed:max", budget=40, method="cma", start_from=["xyz", "C("])
 

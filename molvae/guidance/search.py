@@ -168,20 +168,23 @@ def drawn_starts(
     """
     wanted = _scouts(budget)
     order = np.random.default_rng([seed, 2]).permutation(len(molecules))
-    found, bad = dict[str, None](), list[str]()
-    looked_at = 0
+    found, bad, looked_at = dict[str, None](), list[str](), 0
     for begin in range(0, len(order), wanted):
-        encodings = codec.encode([molecules[place] for place in order[begin : begin + wanted]])
-        looked_at += len(encodings.reasons)
-        bad += [one for one in encodings.reasons if one]
+        given = [molecules[place] for place in order[begin : begin + wanted]]
+        encodings = codec.encode(given)
+        looked_at += len(given)
+        pairs = zip(given, encodings.reasons, strict=True)
+        bad += [f"{one!r:.60}: {reason}" for one, reason in pairs if reason]
         found |= dict.fromkeys(encodings.taken(np.flatnonzero(encodings.usable)).smiles)
         if len(found) >= wanted:
             break
     if not found:
         why = bad[0] if bad else "the table is empty"
-        raise MoleculeError(f"None of the molecules to start from can be used: {why}.")
-    told = f"{len(bad):,} of {looked_at:,} molecules to start from can't be used; the first: "
-    return list(found)[:wanted], f"{told}{bad[0]}." if bad else ""
+        raise MoleculeError(f"None of the molecules to start from can be used; {why}.")
+    if not bad:
+        return list(found)[:wanted], ""
+    told = f"{len(bad):,} of {looked_at:,} molecules to start from can't be used; {bad[0]}."
+    return list(found)[:wanted], told
 
 
 def _scouts(budget: int) -> int:
