@@ -375,9 +375,9 @@ class MolVAE:
         if start_from is not None:
             drawn, note = self._drawn(start_from, column, call)
             call, notes = replace(call, start=[*call.start, *drawn]), [note] if note else []
-        checked(self._searching(call), wanted, call)
         if folder is None:
             return self._searched(wanted, call, None, notes, on_round)
+        checked(self._searching(call), wanted, call)  # before another search is forgotten
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             return folder.end(self._searched(wanted, call, folder.record(wanted), notes, on_round))

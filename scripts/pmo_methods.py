@@ -16,7 +16,7 @@ from molvae import checkpoint as checkpoints
 from molvae.chem.strings import Decoded
 from molvae.codec import NetworkCodec
 from molvae.guidance.evolution import evolution
-from molvae.guidance.moves import KINDS, OF_MODEL
+from molvae.guidance.moves import KINDS, OF_MODEL, ask_model
 from molvae.guidance.search import STALL
 from molvae.guidance.tuning import Tuning
 
@@ -121,7 +121,7 @@ def bred(*kinds: str, screened: bool = True, shuffled_latents: bool = False) -> 
 
     def search(oracle: Counted, seed: int, model: str) -> None:
         checkpoint = checkpoints.load(model)
-        learns = not set(kinds).isdisjoint(OF_MODEL)
+        learns = ask_model(kinds)
         tuning = Tuning(checkpoint, workers=1, flat=True, seed=seed) if learns else None
         codec = tuning.codec if tuning else NetworkCodec(checkpoint, workers=1, flat=True)
         start = dict.fromkeys(codec.form(shuffled(seed)[:STARTING]))

@@ -25,6 +25,11 @@ KINDS = (*OF_MODEL, "graphs")
 """The kinds of move there are."""
 
 
+def ask_model(kinds: Sequence[str]) -> bool:
+    """Whether moves of some kinds need the model, so that it is of use when it learns."""
+    return not set(kinds).isdisjoint(OF_MODEL)
+
+
 class Move(Protocol):
     """A kind of move.
 

@@ -17,7 +17,7 @@ from molvae.errors import MoleculeError, SettingsError
 from molvae.guidance.call import Call
 from molvae.guidance.evaluations import Evaluations
 from molvae.guidance.evolution import evolution
-from molvae.guidance.moves import KINDS, OF_MODEL
+from molvae.guidance.moves import KINDS, ask_model
 from molvae.guidance.objective import Objective
 from molvae.guidance.quantities import Descriptor, Predicted, check_head
 from molvae.guidance.record import Record
@@ -263,7 +263,7 @@ def _evolution(
 ) -> Strategy:
     """Breed from all that was evaluated so far."""
     kinds = call.moves or KINDS
-    adapts = call.adapt and not set(kinds).isdisjoint(OF_MODEL)
+    adapts = call.adapt and ask_model(kinds)
     adaptation = tuning() if tuning is not None and adapts else None
     return evolution(
         codec if adaptation is None else adaptation.codec,
