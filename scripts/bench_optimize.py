@@ -35,7 +35,7 @@ import molvae
 from molvae.chem.likeness import Likeness
 from molvae.chem.molecules import parse
 from molvae.chem.properties import compute
-from molvae.chem.strings import Decoded, decode_many
+from molvae.chem.strings import decode_many
 from molvae.cli.output import write_table
 from molvae.guidance.desirability import Ramp
 from molvae.guidance.notation import read
@@ -114,7 +114,7 @@ def climb(
     while spent < budget and barren < STUCK:
         changed = mutated(tokens, symbols, int(random.integers(1, CHANGES + 1)), random)
         (one,) = decode_many([changed], constraints)
-        if not _usable(one) or one.smiles in seen:
+        if not one.strict or one.smiles in seen:
             barren += 1
             continue
         seen.add(one.smiles)
@@ -122,10 +122,6 @@ def climb(
         if likeness.similarity(parse(one.smiles)) >= LEAST_SIMILARITY and _qed(one.smiles) > best:
             best, tokens = _qed(one.smiles), changed
     return best, spent
-
-
-def _usable(one: Decoded) -> bool:
-    return bool(one.smiles) and one.strict
 
 
 def _qed(smiles: str) -> float:

@@ -257,11 +257,7 @@ def measured(paths: Paths, *, strict: bool) -> dict[str, float]:
 def measures_of(decoded: list[Decoded], density: np.ndarray, *, strict: bool) -> dict[str, float]:
     """What is measured of one path."""
     last = len(decoded) - 1
-    kept = [
-        place
-        for place, one in enumerate(decoded)
-        if one.smiles and (one.strict or not strict or place in (0, last))
-    ]
+    kept = [place for place, one in enumerate(decoded) if one.suits(strict and 0 < place < last)]
     smiles = [decoded[place].smiles for place in kept]
     positions = np.linspace(0, 1, len(decoded))[kept]
     way = Way(smiles)

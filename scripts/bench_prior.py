@@ -203,7 +203,7 @@ class Bench:
         )
         for _, _, one in islice(stream, 20 * self._samples):
             drawn.append(one)
-            strict += [one.smiles] if one.strict and one.smiles else []
+            strict += [one.smiles] if one.strict else []
             if len(drawn) >= self._samples and len(strict) >= self._samples:
                 break
         share = sum(one.strict for one in drawn) / len(drawn)

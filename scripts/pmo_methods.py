@@ -129,7 +129,7 @@ def bred(*kinds: str, screened: bool = True, shuffled_latents: bool = False) -> 
         evolving = evolution(
             Shuffled(codec, seed) if shuffled_latents else codec,
             found,
-            takes=lambda one: one.strict and bool(one.smiles),
+            takes=lambda one: one.strict,
             kinds=kinds,
             adaptation=tuning,
             screened=screened,

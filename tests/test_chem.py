@@ -20,7 +20,7 @@ from molvae.chem.identity import KnownMolecules
 from molvae.chem.molecules import canonical, canonical_many, parse, spells
 from molvae.chem.properties import PROPERTIES, USUAL, compute, compute_many
 from molvae.chem.standard import Standard
-from molvae.chem.strings import PRESETS, constrained, decode, encode
+from molvae.chem.strings import PRESETS, Decoded, constrained, decode, decode_many, encode
 from molvae.errors import MoleculeError, OutputError, SettingsError
 
 ZOLPIDEM = "CN(C)C(=O)Cc1c(-c2ccc(C)cc2)nc2ccc(C)cn12"
@@ -84,6 +84,15 @@ def test_any_string_decodes_to_a_molecule_or_a_reason(tokens: list[str]) -> None
         assert canonical(decoded.smiles) == decoded.smiles
     if decoded.strict:
         assert decode(encode(decoded.smiles).tokens).smiles == decoded.smiles
+
+
+def test_what_a_standard_refuses_is_no_molecule() -> None:
+    strings = [["[C]"], ["[C]", "[C]", "[O]"], []]
+    assert decode_many(strings, standard=Standard(max_heavy_atoms=2)) == [
+        Decoded("C", strict=True),
+        Decoded("", strict=False, reason="more than 2 heavy atoms"),
+        Decoded("", strict=False, reason="empty"),
+    ]
 
 
 IODINE_PENTAFLUORIDE = "FI(F)(F)(F)F"

@@ -18,13 +18,7 @@ import selfies
 from rdkit import rdBase
 
 from molvae.chem.molecules import is_radical, parse, randomised, spells, to_smiles
-from molvae.chem.standard import (
-    DEFAULT_STANDARD,
-    Standard,
-    Standardised,
-    standard_many,
-    standardise,
-)
+from molvae.chem.standard import DEFAULT_STANDARD, Standard, Standardised, standardise
 from molvae.errors import MoleculeError, SettingsError
 
 Constraints = Mapping[str, int]
@@ -104,15 +98,23 @@ class Decoded:
 
     Attributes:
         smiles: The canonical SMILES, empty when the sequence holds no molecule.
-        strict: Whether the sequence needed no repair, and leaves no atom with an unpaired electron:
-            a symbol that names its hydrogens, such as ``[NH1+1]``, gets them whether or not the
-            bonds that it lacks are written.
+        strict: Whether it is a molecule that needed no repair, and leaves no atom with an unpaired
+            electron: a symbol that names its hydrogens, such as ``[NH1+1]``, gets them whether or
+            not the bonds that it lacks are written.
         reason: Why it holds no molecule, empty when it does.
     """
 
     smiles: str
     strict: bool
     reason: str = ""
+
+    def suits(self, strict: bool) -> bool:
+        """Whether it is a molecule, and a strict one where that is asked.
+
+        >>> [Decoded("C[CH]F", strict=False).suits(asked) for asked in (True, False)]
+        [False, True]
+        """
+        return self.strict or (bool(self.smiles) and not strict)
 
 
 def encode(
@@ -273,8 +275,15 @@ def decode_many(
     found = [decode(tokens, constraints) for tokens in strings]
     if standard is None:
         return found
-    forms = standard_many([one.smiles for one in found], standard)
-    return [replace(one, smiles=smiles) for one, smiles in zip(found, forms, strict=True)]
+    return [_in_form(one, standard) for one in found]
+
+
+def _in_form(one: Decoded, standard: Standard) -> Decoded:
+    """A molecule in its standard form, or none where the standard refuses it."""
+    if not one.smiles:
+        return one
+    form = _standardised(one.smiles, standard)
+    return Decoded("", False, form) if isinstance(form, str) else replace(one, smiles=form.smiles)
 
 
 def _written(smiles: str) -> Written:

@@ -103,7 +103,7 @@ class Evaluations:
 
     def takes(self, one: Decoded) -> bool:
         """Whether it is a molecule that isn't passed over."""
-        return bool(one.smiles) and (one.strict or not self._strict)
+        return one.suits(self._strict)
 
     def table(self, known: KnownMolecules, filters: Sequence[str], seed: int) -> pd.DataFrame:
         """A row for each molecule, the best first; see `molvae.guidance.search.Search`."""

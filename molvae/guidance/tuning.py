@@ -85,7 +85,7 @@ class Tuning:
         Found when they are first needed: a short search has no lesson.
         """
         decoded = written(self.codec, self.WRITTEN, self._seed, self._seed)
-        molecules = [one.smiles for one in decoded if one.strict and one.smiles]
+        molecules = [one.smiles for one in decoded if one.strict]
         ids = self._ids_of(molecules)
         return [one for one in molecules if len(ids[one])]
 

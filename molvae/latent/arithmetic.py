@@ -128,7 +128,7 @@ def combine(
     place = _added(codec, weighted(terms), members, flat)
     notes = list(place.notes)
     (own,) = codec.decode(place.latent[None])
-    rows = [own] if own.smiles and (own.strict or not strict) else []
+    rows = [own] if own.suits(strict) else []
     if not rows:
         why = "a string that needed repair: left out" if own.smiles else "nothing"
         notes.append(f"The point itself decodes to {why}.")
@@ -188,8 +188,7 @@ class _Draws:
                 seed=self.seed,
                 first_block=block,
             ):
-                good = one.smiles and (one.strict or not strict)
-                if good and one.smiles not in taken and len(found) < count:
+                if one.suits(strict) and one.smiles not in taken and len(found) < count:
                     taken.add(one.smiles)
                     found.append(one)
         return found
