@@ -162,7 +162,7 @@ def test_an_interrupted_search_gives_what_it_has(
 
 def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
     evaluations = Evaluations(model.codec, read("mol_weight:max"), budget=2)
-    molecules = [Decoded(one, strict=True) for one in ["CCO", "", "CCO", "CC", "CCC"]]
+    molecules = [Decoded(one, strict=bool(one)) for one in ["CCO", "", "CCO", "CC", "CCC"]]
     scores = evaluations.score([Decoded("CCCC", strict=False), *molecules])
     assert scores[1] == scores[3] == pytest.approx(46.07, abs=0.01)
     assert scores[0] == scores[2] == scores[5] == -np.inf
