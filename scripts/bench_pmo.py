@@ -14,8 +14,7 @@ on valsartan_smarts. Published sums are means over seeds.
 
 A run is one process of one thread, a row of docs/pmo/rows.csv when it has ended, and its best 100
 molecules are rows of docs/pmo/best.csv. One that stands there isn't made again, one that was
-interrupted starts anew, and several processes with other --tasks may share the work. Rows of the
-search as it was before its neighborhoods were made wider stand in docs/pmo/before.csv. `--inspect`
+interrupted starts anew, and several processes with other --tasks may share the work. `--inspect`
 tells of the best molecules of each method's runs how many pass the filters of MOSES, are molecules
 of ZINC250k or near copies of one (Tanimoto similarity, Morgan 2, of at least 0.8), and how much
 they differ.

@@ -89,6 +89,19 @@ def test_anchors_are_given_back(model: molvae.MolVAE, sample: pd.DataFrame) -> N
     assert anchors.of([]).shape == (0, model.codec.latent_dim)
 
 
+def test_noise_follows_what_is_new(model: molvae.MolVAE) -> None:
+    move = Nearby(model.codec, Anchors(model.codec))
+    move.told(0.05)
+    assert move.noise == pytest.approx(0.375)
+    move.told(0.3)
+    assert move.noise == pytest.approx(0.375)
+    move.told(0.9)
+    assert move.noise == pytest.approx(0.3)
+    for _ in range(9):
+        move.widen()
+    assert move.noise == 1.0
+
+
 def test_scaffolds_share_the_weight_of_parents() -> None:
     phenols = [f"{'C' * length}c1ccccc1O" for length in range(1, 10)]
     found = [(one, 1.0) for one in [*phenols, "CCN1CCNCC1"]]
@@ -199,6 +212,10 @@ class Growing:
     def propose(self, archive: Archive, count: int, random: np.random.Generator) -> list[Decoded]:
         parents = archive.parents(count, random)
         return [Decoded("".join(random.choice(list("CNO"), 6)) + one, True) for one in parents]
+
+    def told(self, new: float) -> None: ...
+
+    def widen(self) -> None: ...
 
 
 class Longest(Screen):

@@ -37,9 +37,10 @@ class Evolution(Strategy):
     comes among the best, for each molecule asked for. With a screen, a move that breeds has two
     ways to propose, which earn apart: as it does without, and ahead, for some generations from what
     the screen hopes most of among its own proposals, before anything is evaluated. From time to
-    time the model is tuned on the best. When nothing better comes for long, the search leaves the
-    best and what is like them, goes on from the best of the others, and the model is reset. When
-    these are exhausted too, it comes back to everything: what is wanted may be like what was left.
+    time the model is tuned on the best. When nothing better comes for long, moves go further; then
+    the search leaves the best and what is like them, goes on from the best of the others, and the
+    model is reset. When these are exhausted too, it comes back to everything: what is wanted may be
+    like what was left.
 
     Args:
         moves: The kinds of move, one at least.
@@ -71,7 +72,7 @@ class Evolution(Strategy):
     LEARN_EVERY, LESSON = 100, 256
     """Evaluations between lessons, and molecules of a lesson."""
 
-    LEAVE_AFTER = 6
+    WIDEN_AFTER, LEAVE_AFTER = 3, 6
     """Lessons without gain."""
 
     def __init__(
@@ -128,6 +129,8 @@ class Evolution(Strategy):
         fresh = self._fresh(usable, chosen)
         if goes_ahead:
             fresh |= self._ahead(move, fresh, each * count, chosen)
+        elif usable:
+            move.told(len(fresh) / len(usable))
         names = list(fresh)
         taken = names[:count] if self._screen is None else self._screen.best(names, count)
         chosen |= {smiles: (fresh[smiles], place) for smiles in taken}
@@ -182,12 +185,15 @@ class Evolution(Strategy):
             self._learn()
 
     def _learn(self) -> None:
-        """A lesson; after lessons without gain, the search goes elsewhere."""
+        """A lesson; after lessons without gain, moves go further or the search elsewhere."""
         self._barren = 0 if self.region.gained() else self._barren + 1
         leaving = self._barren >= self.LEAVE_AFTER
         if leaving:
             self.region.leave()
             self._barren = 0
+        elif self._barren and self._barren % self.WIDEN_AFTER == 0:
+            for move in self.moves:
+                move.widen()
         if self._adaptation is None:
             return
         if leaving:

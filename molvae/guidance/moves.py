@@ -44,6 +44,22 @@ class Move(Protocol):
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
         """Some molecules, about so many; the empty, the repaired and the known are no loss."""
 
+    def told(self, new: float) -> None:
+        """The share that was new, of those last proposed that could be evaluated."""
+
+    def widen(self) -> None:
+        """Go further from here on: the search has found nothing better for a while."""
+
+
+class Steady:
+    """What moves have in common that have no width."""
+
+    def told(self, new: float) -> None:
+        """Nothing depends on it."""
+
+    def widen(self) -> None:
+        """There is nothing to widen."""
+
 
 class Anchors:
     """Latents of molecules, of those alone that the model gives back from them.
@@ -88,8 +104,7 @@ class Anchors:
 class Nearby:
     """The neighborhood of good molecules: their latents with noise in them, decoded.
 
-    Each has its own level of noise, from none, where the molecule is written once more at
-    temperature 1, to all, where nothing of it is left.
+    The noise is widened while nearly all that comes out is known, and narrowed while most is new.
 
     Args:
         codec: The model.
@@ -97,18 +112,32 @@ class Nearby:
     """
 
     name, breeds = "nearby", True
+    FIRST, NARROWEST, STEP = 0.3, 0.02, 1.25
+    MANY_KNOWN, FEW_KNOWN = 0.9, 0.5
 
     def __init__(self, codec: Codec, anchors: Anchors) -> None:
         self._codec, self._anchors = codec, anchors
+        self.noise = self.FIRST
 
     def propose(self, archive: Archive, count: int, random: Random) -> list[Decoded]:
-        """Decode the latents of parents with noise."""
+        """Decode the latents of parents, each with noise at a level around the present one."""
         latents = self._anchors.of(archive.parents(count, random))
-        levels = random.uniform(size=len(latents))
+        levels = np.clip(self.noise * random.uniform(0.5, 1.5, len(latents)), 0, 1)
         return self._codec.decode(latents, temperature=1.0, noise=levels, seed=_seed(random))
 
+    def told(self, new: float) -> None:
+        """Widen or narrow the noise."""
+        if new < 1 - self.MANY_KNOWN:
+            self.noise = min(1.0, self.noise * self.STEP)
+        elif new > 1 - self.FEW_KNOWN:
+            self.noise = max(self.NARROWEST, self.noise / self.STEP)
 
-class Between:
+    def widen(self) -> None:
+        """Double the noise."""
+        self.noise = min(1.0, 2 * self.noise)
+
+
+class Between(Steady):
     """What lies between two good molecules: points on the lines between their latents, decoded.
 
     Args:
@@ -133,7 +162,7 @@ class Between:
         return self._codec.decode(points, temperature=1.0, seed=_seed(random))
 
 
-class Samples:
+class Samples(Steady):
     """What the model writes by itself, told little or nothing of a latent.
 
     Args:
@@ -157,7 +186,7 @@ def written(codec: Codec, count: int, seed: int, decoding_seed: int) -> list[Dec
     return codec.decode(codec.draw(count, seed), temperature=1.0, seed=decoding_seed)
 
 
-class Graphs:
+class Graphs(Steady):
     """Crossover and mutation of molecular graphs; the model has no part in it.
 
     Args:
