@@ -126,7 +126,8 @@ def test_a_search_starts_from_a_table(
     some = model.optimize("qed:max", budget=20, method="cma", start_from=["CCO", "xyz", "CCN"])
     assert some.notes[0].startswith("1 of 3 molecules to start from can't be used; 'xyz': not a S")
     many = model.optimize("qed:max", budget=5, method="cma", start_from=path, column="smiles")
-    assert not any("to start from" in note for note in many.notes)
+    # Another machine's rounding may let so short a search stall.
+    assert [note for note in many.notes if "stalled" not in note] == []
     with pytest.raises(SettingsError, match="name the table, too"):
         model.optimize("qed:max", budget=5, column="smiles")
     with pytest.raises(MoleculeError, match=r"None of the molecules to start from .* not a SMILES"):
@@ -162,7 +163,7 @@ def test_an_interrupted_search_gives_what_it_has(
 
 def test_a_molecule_is_evaluated_and_charged_once(model: molvae.MolVAE) -> None:
     evaluations = Evaluations(model.codec, read("mol_weight:max"), budget=2)
-    molecules = [Decoded(one, strict=bool(one)) for one in ["CCO", "", "CCO", "CC", "CCC"]]
+    molecules = [Decoded(one, strict=True) for one in ["CCO", "", "CCO", "CC", "CCC"]]
     scores = evaluations.score([Decoded("CCCC", strict=False), *molecules])
     assert scores[1] == scores[3] == pytest.approx(46.07, abs=0.01)
     assert scores[0] == scores[2] == scores[5] == -np.inf

@@ -114,7 +114,7 @@ class Decoded:
         >>> [Decoded("C[CH]F", strict=False).suits(asked) for asked in (True, False)]
         [False, True]
         """
-        return self.strict or (bool(self.smiles) and not strict)
+        return bool(self.smiles) and (self.strict or not strict)
 
 
 def encode(
