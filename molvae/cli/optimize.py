@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -13,7 +14,10 @@ from molvae.cli import options
 from molvae.cli.output import check_image, check_table, write_table
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from molvae.guidance.search import Search
+    from molvae.guidance.standing import Standing
 
 
 @click.command(short_help="Molecules that do well on an objective, within a budget.")
@@ -144,19 +148,12 @@ def optimize(
       molvae optimize --resume runs/dock
     """
     given = _given()
-    if resumed is None and not objective:
-        raise click.UsageError("Name --objective, or --resume FOLDER alone.")
-    if resumed is not None and (fixed := given.keys() - _WITH_RESUME):
-        names = ", ".join(sorted(given[one] for one in fixed))
-        raise click.UsageError(f"{names} can't change within a search.")
-    if overwrite and run is None:
-        raise click.UsageError("--overwrite replaces the search in a folder: name it with --run.")
+    _check(given, objective, resumed, run, overwrite=overwrite)
     check_table(output, start_from)
     check_image(image)
     from molvae import display
     from molvae.guidance.folder import SearchFolder
     from molvae.guidance.results import draw_best
-    from molvae.guidance.standing import Standing
     from molvae.model import load
 
     if resumed is not None:
@@ -166,15 +163,7 @@ def optimize(
             raise click.UsageError("The search was begun with a model in memory: name it with -m.")
     model = load(model_path or shipped.DEFAULT, device=device, workers=workers)
     with display.bar(budget, "evaluations", "optimize") as bar:
-
-        def show(standing: Standing) -> None:
-            bar.set_postfix_str(
-                f"best {standing.best:.4g}, top 10 {standing.top10:.4g}, "
-                f"{standing.scaffolds:,} scaffolds",
-                refresh=False,
-            )
-            bar.update(standing.evaluations - bar.n)
-
+        show = _live_line(bar)
         if resumed is not None:
             found = model.resume_search(resumed, on_round=show)
         else:
@@ -204,6 +193,38 @@ def optimize(
     _tell(found, folder)
     if found.ending == "interrupted":
         raise KeyboardInterrupt
+
+
+def _check(
+    given: Mapping[str, str],
+    objective: tuple[str, ...],
+    resumed: str | None,
+    run: str | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse options that don't go together."""
+    if resumed is None and not objective:
+        raise click.UsageError("Name --objective, or --resume FOLDER alone.")
+    if resumed is not None and (fixed := given.keys() - _WITH_RESUME):
+        names = ", ".join(sorted(given[one] for one in fixed))
+        raise click.UsageError(f"{names} can't change within a search.")
+    if overwrite and run is None:
+        raise click.UsageError("--overwrite replaces the search in a folder: name it with --run.")
+
+
+def _live_line(bar: tqdm[Any]) -> Callable[[Standing], None]:
+    """What shows in a bar how far a search has come."""
+
+    def show(standing: Standing) -> None:
+        bar.set_postfix_str(
+            f"best {standing.best:.4g}, top 10 {standing.top10:.4g}, "
+            f"{standing.scaffolds:,} scaffolds",
+            refresh=False,
+        )
+        bar.update(standing.evaluations - bar.n)
+
+    return show
 
 
 def _tell(found: Search, folder: str | None) -> None:

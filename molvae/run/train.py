@@ -179,17 +179,7 @@ def _train(
         first = team.rank == 0
         quiet, processes = bool(call["quiet"]), checks.count("processes", call["processes"])
         show = (lambda text: None) if quiet or not first else display.note
-        preparation = prepare(
-            source,
-            column=call["smiles_column"],
-            property_names=_names(call["properties"]),
-            **{name: call.get(name, default) for name, default in PREPARING.items()},
-            constraints=settings.constraints,
-            standard=settings.standard,
-            vocabulary=settings.vocabulary,
-            seed=settings.training.seed,
-            workers=call["workers"],
-        )
+        preparation = _prepared(source, call, settings)
         if first and not quiet:
             show(Survey.of(preparation).brief())
         if settings.base and (dropped := settings.base.dropped(preparation.corpus.property_names)):
@@ -223,13 +213,34 @@ def _train(
             show("Fitting a prior to the latents of the training molecules ...")
             model = completed(model, course)
             if first:
-                model = with_typical(model, preparation.corpus)
-            if call["report"] and first:
-                put_report(model, preparation.corpus, settings.training.seed)
+                model = _measured(model, preparation.corpus, course, report=bool(call["report"]))
             if folder is not None and first:
                 write(folder.path, model, outcome)
                 folder.drop_state()
         return model
+
+
+def _prepared(source: Source, call: Mapping[str, Any], settings: Request) -> Preparation:
+    """The molecules to learn."""
+    return prepare(
+        source,
+        column=call["smiles_column"],
+        property_names=_names(call["properties"]),
+        **{name: call.get(name, default) for name, default in PREPARING.items()},
+        constraints=settings.constraints,
+        standard=settings.standard,
+        vocabulary=settings.vocabulary,
+        seed=settings.training.seed,
+        workers=call["workers"],
+    )
+
+
+def _measured(model: MolVAE, corpus: Corpus, course: Course, *, report: bool) -> MolVAE:
+    """The model with what is usual of held-out molecules, and with a report on it."""
+    model = with_typical(model, corpus)
+    if report:
+        put_report(model, corpus, course.config.seed)
+    return model
 
 
 def _course(
