@@ -377,7 +377,7 @@ class MolVAE:
             call, notes = replace(call, start=[*call.start, *drawn]), [note] if note else []
         if folder is None:
             return self._searched(wanted, call, None, notes, on_round)
-        checked(self._searching(call), wanted, call)  # before another search is forgotten
+        checked(self._searching(call.flat), wanted, call)  # before another search is forgotten
         with folder.owned():
             folder.begin(wanted, call, self.path, checkpoints.fingerprint(self.checkpoint))
             return folder.end(self._searched(wanted, call, folder.record(wanted), notes, on_round))
@@ -432,16 +432,16 @@ class MolVAE:
 
         ``source`` is a file or a table of molecules with their values, ``objective`` names its
         columns, as in ``["pic50:max", "logp:range=1..3,constraint"]``, and ``column`` is that of
-        the SMILES; see `molvae.guidance.suggestion.suggest` for the rest.
+        the SMILES. With ``flat`` what was measured and what is proposed has no stereo, isotopes
+        and neutralisable charges. See `molvae.guidance.suggestion.suggest` for the rest.
         """
         return suggest(
-            self.codec,
+            self._searching(flat),
             read(objective),
             as_table(source, workers=self.workers),
             self.checkpoint.known,
             count=count,
             smiles=column,
-            flat=flat,
             filters=_texts(filters),
             novel=novel,
             max_similarity=max_similarity,
@@ -461,7 +461,7 @@ class MolVAE:
     ) -> Search:
         """Search, and put some notes before those of the search."""
         found = optimize(
-            self._searching(call),
+            self._searching(call.flat),
             objective,
             self.checkpoint.known,
             call,
@@ -472,17 +472,23 @@ class MolVAE:
             record=record,
             on_round=on_round,
         )
+        if call.flat and (marks := " and ".join(self.checkpoint.vocabulary.marks)):
+            notes = [
+                *notes,
+                f"The model learned molecules with {marks}, and what is found has none: novel only "
+                "says that a molecule wasn't learned as it stands there.",
+            ]
         return replace(found, notes=(*notes, *found.notes))
 
     def _drawn(self, source: Source, column: str | None, call: Call) -> tuple[list[str], str]:
         """Molecules of a source that a search begins with, and a note on others."""
         table = as_table(source, workers=self.workers)
         molecules = table[smiles_column(table, column)].tolist()
-        return drawn_starts(self._searching(call), molecules, call.budget, call.seed)
+        return drawn_starts(self._searching(call.flat), molecules, call.budget, call.seed)
 
-    def _searching(self, call: Call) -> NetworkCodec:
+    def _searching(self, flat: bool) -> NetworkCodec:
         """The codec that a search works with."""
-        if not call.flat:
+        if not flat:
             return self.codec
         return NetworkCodec(self.checkpoint, workers=self.workers, flat=True)
 

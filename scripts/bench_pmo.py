@@ -16,8 +16,8 @@ A run is one process of one thread, a row of docs/pmo/rows.csv when it has ended
 molecules are rows of docs/pmo/best.csv. One that stands there isn't made again, one that was
 interrupted starts anew, and several processes with other --tasks may share the work. `--inspect`
 tells of the best molecules of each method's runs how many pass the filters of MOSES, are molecules
-of ZINC250k or near copies of one (Tanimoto similarity, Morgan 2, of at least 0.8), and how much
-they differ.
+of ZINC250k (stereo and charges aside) or near copies of one (Tanimoto similarity, Morgan 2, of at
+least 0.8), and how much they differ.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ from pmo_methods import METHODS, zinc
 
 from molvae.chem.filters import objection
 from molvae.chem.molecules import parse
+from molvae.guidance.measurements import flat_forms
 from molvae.guidance.results import Diversity
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.evidence import CLOSE, FILTERS
 from molvae.metrics.similarity import nearest
+from molvae.parallel import ordered
 
 PUBLISHED = {
     "InVirtuoGen, no prescreening": (13.91, "13.70 without valsartan_smarts"),
@@ -154,7 +156,8 @@ def of_budget(path: Path, budget: int) -> pd.DataFrame:
 
 def inspected(molecules: pd.DataFrame) -> pd.DataFrame:
     """What the best molecules of runs are like, a row a run."""
-    known, fingerprints = set(zinc()), fingerprints_of(zinc().tolist())
+    training = zinc().tolist()
+    known, fingerprints = set(ordered(flat_forms, training, None)), fingerprints_of(training)
     rows = []
     for name, best in molecules.groupby(RUN):
         smiles = best["smiles"].tolist()
@@ -164,7 +167,7 @@ def inspected(molecules: pd.DataFrame) -> pd.DataFrame:
             {
                 "method": name[0],
                 "pass_filters": sum(not objection(parse(one), FILTERS) for one in smiles),
-                "in_zinc": sum(one in known for one in smiles),
+                "in_zinc": sum(one in known for one in flat_forms(smiles)),
                 "near_copies": int((similarities >= CLOSE).sum()),
                 "nearest_in_zinc": float(similarities.mean()),
                 "internal_diversity": diversity.internal_diversity,

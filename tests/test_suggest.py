@@ -16,6 +16,9 @@ from molvae.errors import SettingsError, TableError
 from molvae.guidance.desirability import Ramp, Target
 from molvae.guidance.hopes import Hoped, features_of
 from molvae.guidance.measurements import Measurements
+from molvae.guidance.objective import Objective, Term
+from molvae.guidance.own import Own
+from molvae.guidance.quantities import Column
 from molvae.guidance.surrogate import Features, Shape, Surrogate
 
 
@@ -44,9 +47,11 @@ def test_a_batch_is_new_distinct_and_passes(batch, measured, model) -> None:  # 
         others = [one for one in table["smiles"] if one != smiles]
         assert max(similarities(smiles, others)) < 0.7
         nearest = table["nearest_measured"][row]
-        assert table["similarity"][row] == pytest.approx(tanimoto(smiles, nearest), abs=1e-6)
+        assert table["nearest_similarity"][row] == pytest.approx(
+            tanimoto(smiles, nearest), abs=1e-6
+        )
         best = max(similarities(smiles, measured["smiles"].tolist()))
-        assert table["similarity"][row] == pytest.approx(best, abs=1e-6)
+        assert table["nearest_similarity"][row] == pytest.approx(best, abs=1e-6)
         assert table["logp"][row] == pytest.approx(compute(parse(smiles), ["logp"])["logp"])
     assert table["score"].is_monotonic_decreasing
     assert table["score"].tolist() == table["predicted_pic50"].tolist()
@@ -140,6 +145,61 @@ def test_other_terms_are_computed(model, measured) -> None:  # type: ignore[no-u
 def test_what_cannot_be_suggested(model, measured, objective, change, error, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(error, match=message):
         model.suggest(measured.head(20), objective, budget=20, **change)
+
+
+def test_what_is_told_of_the_nearest_is_no_term(model, measured) -> None:  # type: ignore[no-untyped-def]
+    compound = "CCOc1ccc(C(=O)NCc2ccccc2)cc1"
+    terms = ["pic50:max=0..9", f"similarity={compound}:max"]
+    table = model.suggest(measured, terms, count=4, budget=120).table
+    assert table.columns.is_unique
+    expected = similarities(compound, table["smiles"].tolist())
+    assert table["similarity"].tolist() == pytest.approx(expected, abs=1e-6)
+    assert (table["nearest_similarity"] - table["similarity"]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("name", ["input", "smiles", "flattened", "reason"])
+def test_a_measured_column_has_a_name_of_its_own(model, measured, name) -> None:  # type: ignore[no-untyped-def]
+    table = measured.rename(columns={"smiles": "mol", "pic50": name})
+    with pytest.raises(TableError, match=f"can't be called '{name}': rename it"):
+        model.suggest(table, f"measured={name}:max", column="mol", budget=20)
+
+
+def test_a_deviation_and_a_value_have_columns_of_their_own(model, measured) -> None:  # type: ignore[no-untyped-def]
+    table = measured.assign(pic50_sd=np.linspace(0, 1, len(measured)))
+    with pytest.raises(SettingsError, match="predicted_pic50_sd would be a deviation and a value"):
+        model.suggest(table, ["pic50:max=0..9", "pic50_sd:min=0..1"], budget=20)
+
+
+def test_a_batch_has_no_other_form_of_what_is_in_the_table(model, measured) -> None:  # type: ignore[no-untyped-def]
+    found = model.suggest(measured, "pic50:max", count=6, budget=120).table["smiles"].tolist()
+    salts = pd.DataFrame({"smiles": [f"{one}.Cl" for one in found], "pic50": ""})
+    again = model.suggest(pd.concat([measured, salts]), "pic50:max", count=6, budget=120).table
+    assert set(again["smiles"]).isdisjoint(found)
+    assert set(again["nearest_measured"]) <= set(measured["smiles"])
+
+
+def test_a_function_is_asked_of_candidates_alone(model, measured) -> None:  # type: ignore[no-untyped-def]
+    asked: list[str] = []
+
+    def length(smiles: list[str]) -> list[float]:
+        asked.extend(smiles)
+        return [len(one) for one in smiles]
+
+    objective = Objective(
+        (
+            Term(Column("pic50"), Ramp((0.0, 9.0))),
+            Term(Own(length), Ramp((0.0, 40.0))),
+        )
+    )
+    found = model.suggest(measured, objective, count=4, budget=80)
+    assert len(asked) == found.candidates == 80
+
+
+def test_a_flat_batch_is_flat_and_marks_what_was_changed(model, measured) -> None:  # type: ignore[no-untyped-def]
+    table = measured.assign(smiles=["C[C@H](N)C(=O)Nc1ccccc1", *measured["smiles"][1:]])
+    found = model.suggest(table, "pic50:max", count=3, budget=60, flat=True)
+    assert found.rows["smiles"][1] == "CC(N)C(=O)Nc1ccccc1"
+    assert found.rows["flattened"].tolist() == [True] + [False] * (len(table) - 1)
 
 
 def test_too_little_is_told(model, measured) -> None:  # type: ignore[no-untyped-def]

@@ -104,7 +104,7 @@ def _standard(standard: dict[str, Any]) -> str:
 def _extras(symbols: list[str], standard: dict[str, Any]) -> str:
     if standard["neutralise"] and not standard["stereo"]:
         return "taken away"
-    marks = {"stereo": "@/\\", "charges": "+-"}
-    bodies = [symbol.strip("[]") for symbol in symbols]
-    seen = [name for name, signs in marks.items() if any(set(body) & set(signs) for body in bodies)]
+    from molvae.corpus.vocabulary import Vocabulary
+
+    seen = Vocabulary(symbols).marks
     return " and ".join(seen) + " known" if seen else "none known; --flatten takes them away"

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Look for molecules without stereo, isotopes and neutralisable charges: where the "
     "objective is blind to these, no evaluation is spent on them. Compounds that it names lose "
-    "theirs, too.",
+    "theirs, too. The flat form of a training molecule that had some counts as novel.",
 )
 @options.seed
 @click.option("--run", metavar="FOLDER", help="Keep all in this folder, so that it can go on.")

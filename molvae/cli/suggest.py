@@ -46,7 +46,12 @@ from molvae.cli.output import check_image, check_table, write_table
     show_default=True,
     help="Candidates that are looked at.",
 )
-@options.flatten
+@click.option(
+    "--flatten",
+    is_flag=True,
+    help="Take stereo, isotopes and neutralisable charges from the molecules of DATA, and propose "
+    "some without.",
+)
 @options.seed
 @options.output
 @click.option("--rows", metavar="FILE", help="Also write what was read of each row of DATA.")
@@ -74,14 +79,15 @@ def suggest(
     """The next molecules to make, by the measured values in a table.
 
     DATA has a column of SMILES and columns of measured values; blanks are allowed, and rows of one
-    molecule are replicates. Terms are written as for optimize: a NAME that is a column of DATA, or
-    measured=COLUMN, is what was measured; all others are computed. What a molecule that wasn't
-    measured would give is predicted by a Gaussian process, with its standard deviation, from its
-    latent and its fingerprint. How well that does is told.
+    molecule are replicates. Terms are written as for optimize: a NAME that is a column of DATA and
+    no property of RDKit's, or measured=COLUMN, is what was measured; all others are computed. What
+    a molecule that wasn't measured would give is predicted by a Gaussian process, with its standard
+    deviation, from its latent and its fingerprint. How well that does is told.
 
-    The batch has molecules that are likely good and some that are worth knowing; none is in DATA,
-    known from training, like another in the batch, or objected to by the filters (moses, unless
-    others are named). Measure them, add them to DATA, and ask again.
+    The batch has molecules that are likely good and some that are worth knowing; none is in DATA
+    (nor a stereoisomer, salt or state of charge of one that is), known from training, like another
+    in the batch, or objected to by the filters (moses, unless others are named). Measure them, add
+    them to DATA, and ask again.
 
     \b
     Example:
@@ -92,7 +98,7 @@ def suggest(
     check_table(output, data)
     if rows is not None:
         check_table(rows, data)
-        if rows == output:
+        if Path(rows).resolve() == Path(output).resolve():
             raise click.UsageError("--rows and --output are two tables: name two files.")
     check_image(image)
     from molvae import display

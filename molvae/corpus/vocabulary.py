@@ -12,6 +12,9 @@ PAD, BOS, EOS = 0, 1, 2
 SPECIAL = 3
 """The number of ids that stand for no symbol."""
 
+_MARKS = {"stereo": "@/\\", "charges": "+-"}
+"""What is told by a sign in a symbol."""
+
 
 class Vocabulary:
     """SELFIES symbols in sorted order, with ids from `SPECIAL` on.
@@ -33,6 +36,16 @@ class Vocabulary:
     def __len__(self) -> int:
         """The number of ids, the special ones included."""
         return len(self.symbols) + SPECIAL
+
+    @property
+    def marks(self) -> list[str]:
+        """Which of stereo and charges some symbol has.
+
+        >>> Vocabulary(["[C]", "[C@@H1]", "[-/Ring1]", "[O-1]"]).marks, Vocabulary(["[C]"]).marks
+        (['stereo', 'charges'], [])
+        """
+        signs = set("".join(one.strip("[]") for one in self.symbols))
+        return [name for name, told in _MARKS.items() if not signs.isdisjoint(told)]
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
         """The tokens that the vocabulary lacks, each once, in order of appearance."""

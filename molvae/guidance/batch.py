@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from molvae.guidance.columns import deviation_of
 from molvae.guidance.hopes import Hoped
 from molvae.guidance.objective import Objective
 from molvae.guidance.surrogate import Features, tanimoto
-
-
-def deviation_of(column: str) -> str:
-    """The column of the standard deviations of predictions, by that of their means."""
-    return f"{column}_sd"
 
 
 def expected(objective: Objective, pool: pd.DataFrame, features: Features) -> pd.DataFrame:

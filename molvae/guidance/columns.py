@@ -12,13 +12,21 @@ from molvae.guidance.quantity import Quantity
 FACTS = ("evaluation", "novel", "strict", "objection", "reason")
 """What is told of a molecule, whatever was wanted."""
 
-RESERVED = ("smiles", "score", *FACTS, "seed")
+NEAREST = ("nearest_measured", "nearest_similarity")
+"""What is told of a molecule where others were measured."""
+
+RESERVED = ("smiles", "score", *FACTS, *NEAREST, "seed")
 """Columns that are no quantity."""
 
 
 def desirability_of(column: str) -> str:
     """The column of the desirability of a term, by that of its value."""
     return f"{column}_desirability"
+
+
+def deviation_of(column: str) -> str:
+    """The column of the standard deviations of predictions, by that of their means."""
+    return f"{column}_sd"
 
 
 def distinct(quantities: Sequence[Quantity]) -> list[str]:

@@ -11,6 +11,7 @@ from molvae.chem.properties import PROPERTIES
 from molvae.codec import Codec, Encodings
 from molvae.corpus.table import known_column
 from molvae.errors import SettingsError, TableError, nearest
+from molvae.guidance.columns import deviation_of
 from molvae.guidance.desirability import Desirability
 from molvae.guidance.measurements import Measurements
 from molvae.guidance.objective import Objective, Term, placed
@@ -128,11 +129,22 @@ def learned(measured: Measurements, columns: Sequence[str], seed: int) -> dict[s
 
 
 def hoped(objective: Objective, surrogates: Mapping[str, Surrogate]) -> Objective:
-    """The objective with the hopes for measured terms in place of these."""
+    """The objective with the hopes for measured terms in place of these.
+
+    Raises:
+        SettingsError: When a term has the column of the deviations of another.
+    """
     terms = []
     for term in objective.terms:
         if isinstance(term.quantity, Column):
             name = term.quantity.name
             term = replace(term, quantity=Hoped(name, surrogates[name], term.aim))
         terms.append(term)
-    return replace(objective, terms=tuple(terms))
+    objective = replace(objective, terms=tuple(terms))
+    pairs = zip(objective.columns, objective.terms, strict=True)
+    deviations = {deviation_of(name) for name, one in pairs if isinstance(one.quantity, Hoped)}
+    if taken := deviations.intersection(objective.columns):
+        raise SettingsError(
+            f"{min(taken)} would be a deviation and a value in one: rename a column of the table."
+        )
+    return objective

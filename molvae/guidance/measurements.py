@@ -8,15 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from molvae.chem.molecules import canonical_many
+from molvae.chem.standard import DEFAULT_STANDARD, standard_many
 from molvae.codec import Codec, Encodings
 from molvae.corpus.table import numbers, smiles_column, unreadable
+from molvae.errors import TableError
+
+TOLD = ("input", "smiles", "flattened", "reason")
+"""Columns of the rows beside those that were measured."""
 
 NAMED = 10
 """Rows that a note names, each with its reason."""
 
 _NUMBER = r"[-+]?[\d.,]+([eE][-+]?\d+)?"
 """What may be a number, be the point of it a comma or not."""
+
+_FLAT = DEFAULT_STANDARD.flattened()
 
 
 @dataclass(frozen=True)
@@ -25,19 +31,20 @@ class Measurements:
 
     Attributes:
         rows: A row for each one given, in the same order: ``input``, ``smiles`` (canonical, as the
-            model sees it; empty where it can't), the measured columns, and ``reason``: why it
-            isn't used, or a value of it isn't.
+            model sees it; empty where it can't), ``flattened``, the measured columns, and
+            ``reason``: why it isn't used, or a value of it isn't.
         molecules: The distinct molecules that can be used, each as it is encoded.
         columns: What was measured, C names.
         means: The mean of the values of each molecule, (N, C), NaN where there is none.
-        known: Canonical SMILES of all molecules of the table, also of those that can't be used.
+        forms: What `flat_forms` gives for all molecules of the table, also of those that can't be
+            used.
     """
 
     rows: pd.DataFrame
     molecules: Encodings
     columns: tuple[str, ...]
     means: np.ndarray
-    known: list[str]
+    forms: frozenset[str]
 
     @classmethod
     def read(
@@ -47,7 +54,6 @@ class Measurements:
         columns: Sequence[str],
         *,
         smiles: str | None = None,
-        flat: bool = False,
     ) -> Measurements:
         """Read a table of texts, as `molvae.corpus.table.as_table` gives it.
 
@@ -56,35 +62,36 @@ class Measurements:
             table: A row a molecule; rows of the same one are replicates.
             columns: The C measured columns, all of them there; blanks are allowed.
             smiles: The column of SMILES; found when absent.
-            flat: Take stereo, isotopes and neutralisable charges away too.
 
         Raises:
-            TableError: For a column that holds no number.
+            TableError: For a column that holds no number, or has a name that ``rows`` needs.
         """
+        if taken := [name for name in columns if name in TOLD]:
+            raise TableError(f"A measured column can't be called {taken[0]!r}: rename it.")
         texts = table[smiles_column(table, smiles)].tolist()
         given = table[list(columns)]
         values = numbers(given.where(given.apply(_like_numbers), ""), columns)
-        encodings = codec.encode(texts, flat=flat)
+        encodings = codec.encode(texts)
         told = zip(encodings.reasons, unreadable(table), strict=True)
         reasons = [reason and (better or reason) for reason, better in told]
         reasons = [
             reason or _no_numbers(row, number, columns)
             for reason, row, number in zip(reasons, given.to_numpy().tolist(), values, strict=True)
         ]
-        rows = pd.DataFrame({"input": texts, "smiles": encodings.smiles}, index=table.index)
-        rows = rows.assign(**dict(zip(columns, values.T, strict=True)), reason=reasons)
+        parts = (texts, encodings.smiles, encodings.flattened, *values.T, reasons)
+        names = ("input", "smiles", "flattened", *columns, "reason")
+        rows = pd.DataFrame(dict(zip(names, parts, strict=True)), index=table.index)
         places: dict[str, list[int]] = {}
         for place in np.flatnonzero(encodings.usable & np.isfinite(values).any(axis=1)).tolist():
             places.setdefault(encodings.smiles[place], []).append(place)
         first = np.array([one[0] for one in places.values()], dtype=np.int64)
-        known = {*canonical_many(texts), *encodings.smiles} - {""}
         merged = np.array([_means(values[one]) for one in places.values()])
         return cls(
             rows,
             encodings.taken(first),
             tuple(columns),
             merged.reshape(-1, len(columns)),
-            sorted(known),
+            frozenset(flat_forms(texts)) - {""},
         )
 
     def notes(self) -> list[str]:
@@ -94,6 +101,15 @@ class Measurements:
         if len(told) > NAMED:
             notes.append(f"And {len(told) - NAMED:,} more rows of which not all can be used.")
         return notes
+
+
+def flat_forms(smiles: Sequence[str]) -> list[str]:
+    """What stereoisomers, salts and states of charge of a molecule share; empty for what is none.
+
+    >>> flat_forms(["C[C@H](N)C(=O)O", "C[C@@H]([NH3+])C(=O)[O-]", "CC(N)C(=O)O.Cl"])
+    ['CC(N)C(=O)O', 'CC(N)C(=O)O', 'CC(N)C(=O)O']
+    """
+    return standard_many(smiles, _FLAT)
 
 
 def _like_numbers(column: pd.Series[str]) -> pd.Series[bool]:

@@ -131,7 +131,7 @@ class Similarity(OfTheMolecule):
         (standard,), (reason,) = encodings.smiles, encodings.reasons
         if reason and "." in self.smiles:
             raise SettingsError(f"{self.smiles}: {reason}. Name one compound.")
-        return replace(self, smiles=standard or self.smiles)
+        return replace(self, smiles=standard or codec.form([self.smiles])[0] or self.smiles)
 
     def measure(self, codec: Codec, smiles: Sequence[str]) -> Measured:
         """Compare the fingerprints."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,16 @@ from molvae.chem.fingerprints import BITS
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import USUAL
 from molvae.codec import Codec
-from molvae.guidance.batch import deviation_of, drawn, expected
+from molvae.guidance.batch import drawn, expected
 from molvae.guidance.call import Call
+from molvae.guidance.columns import NEAREST, deviation_of
 from molvae.guidance.hopes import bound, features_of, hoped, learned, measured_columns
-from molvae.guidance.measurements import Measurements
+from molvae.guidance.measurements import Measurements, flat_forms
 from molvae.guidance.objective import Objective
+from molvae.guidance.own import Own
 from molvae.guidance.quantities import Descriptor
 from molvae.guidance.remarks import remarks
-from molvae.guidance.search import cautions, optimize
+from molvae.guidance.search import Search, cautions, optimize
 from molvae.guidance.standing import Standing
 from molvae.guidance.surrogate import MOST, Surrogate, tanimoto
 from molvae.guidance.trust import WEAK_R2
@@ -48,7 +50,7 @@ class Suggestion:
         table: A row for each proposal, the best first: ``smiles``, ``score`` (of the objective, at
             the means), the values of the terms, ``predicted_COLUMN`` and ``predicted_COLUMN_sd``
             (mean and standard deviation of what a measurement without noise would give, in the
-            unit of the column) for measured ones, ``nearest_measured`` and ``similarity``
+            unit of the column) for measured ones, ``nearest_measured`` and ``nearest_similarity``
             (Tanimoto, Morgan 2), ``novel`` (to the training set), the usual properties, ``seed``.
         rows: What was read, a row for each row of the table; see `Measurements`.
         candidates: Molecules that were looked at, those of all searches together.
@@ -70,7 +72,6 @@ def suggest(
     *,
     count: int = COUNT,
     smiles: str | None = None,
-    flat: bool = False,
     filters: Sequence[str] = ("moses",),
     novel: bool = True,
     max_similarity: float = MAX_SIMILARITY,
@@ -87,15 +88,15 @@ def suggest(
     drawn (`molvae.guidance.batch`), so that it has what is likely good and what is worth knowing.
 
     Args:
-        codec: The model.
+        codec: The model, in the form that is looked for (flat or not).
         objective: What to reach; one term or more is of a column of the table.
         table: Measured molecules, as texts; see `molvae.corpus.table.as_table`.
         known: The training molecules.
         count: Proposals.
         smiles: The column of SMILES; found when absent.
-        flat: Take stereo, isotopes and neutralisable charges of the measured molecules away too.
         filters: Filters that a proposal passes.
-        novel: Whether molecules of the training set are refused, as those of the table always are.
+        novel: Whether molecules of the training set are refused, as those of the table always are,
+            their stereoisomers, salts and states of charge as well.
         max_similarity: Two proposals are less similar than that.
         budget: Candidates that are looked at.
         seed: Of everything random.
@@ -115,21 +116,21 @@ def suggest(
     present = [str(one) for one in table.columns]
     objective = bound(objective, present, codec)
     columns = measured_columns(objective)
-    measured = Measurements.read(codec, table, columns, smiles=smiles, flat=flat)
+    measured = Measurements.read(codec, table, columns, smiles=smiles)
     surrogates = learned(measured, columns, seed)
     wanted = hoped(objective, surrogates).fitted(codec)
-    refused = KnownMolecules.of(measured.known)
-    candidates = _searched(
+    searches = _searched(
         codec,
         wanted,
-        refused | known if novel else refused,
+        known if novel else KnownMolecules(),
         starts=[(), *_starts(codec, wanted, measured, max_similarity, seed)],
         budget=budget,
         filters=filters,
         seed=seed,
         on_round=on_round,
     )
-    pool = _pool(candidates[candidates["good"]], measured)
+    candidates = pd.concat([one.table for one in searches], ignore_index=True)
+    pool = _pool(pd.concat([one.good for one in searches]), measured)
     features = features_of(codec.encode(pool["smiles"].tolist()))
     chosen = drawn(wanted, pool, features, count=count, max_similarity=max_similarity, seed=seed)
     rows = expected(wanted, pool, features).iloc[chosen]
@@ -154,13 +155,18 @@ def suggest(
 def _starts(
     codec: Codec, wanted: Objective, measured: Measurements, max_similarity: float, seed: int
 ) -> list[tuple[str]]:
-    """Measured molecules of the highest hopes, no two of them alike; of many, some are drawn."""
+    """Measured molecules of the highest hopes, no two of them alike; of many, some are drawn.
+
+    Functions of the user's aren't asked: what they say is for candidates alone.
+    """
     molecules = measured.molecules
     if len(molecules.smiles) > MOST:
         random = np.random.default_rng(seed)
         molecules = molecules.taken(random.choice(len(molecules.smiles), MOST, replace=False))
     names, bits = molecules.smiles, features_of(molecules).bits
-    scores = np.nan_to_num(wanted.judge(codec, names).scores, nan=-np.inf)
+    terms = [one for one in wanted.terms if not isinstance(one.quantity, Own)]
+    told = replace(wanted, terms=tuple(terms)).judge(codec, names)
+    scores = np.nan_to_num(told.scores, nan=-np.inf)
     starts = list[tuple[str]]()
     for _ in range(STARTS):
         best = int(np.argmax(scores))
@@ -182,9 +188,9 @@ def _searched(
     filters: Sequence[str],
     seed: int,
     on_round: Callable[[int], object],
-) -> pd.DataFrame:
-    """The tables of searches from several starts, and in ``good`` which rows are."""
-    parts, looked = [], 0
+) -> list[Search]:
+    """A search from each of several starts, which share the budget."""
+    searches, looked = list[Search](), 0
     for number, start in enumerate(starts):
         share = budget * (number + 1) // len(starts) - budget * number // len(starts)
         if not share:
@@ -209,24 +215,25 @@ def _searched(
         )
         if found.ending == "interrupted":
             raise KeyboardInterrupt
-        parts.append(found.table.assign(good=found.table.index.isin(found.good.index)))
+        searches.append(found)
         looked += found.evaluations
-    return pd.concat(parts, ignore_index=True)
+    return searches
 
 
 def _pool(good: pd.DataFrame, measured: Measurements) -> pd.DataFrame:
     """Distinct candidates of the highest hopes, each with the measured molecule nearest to it."""
     good = good.drop_duplicates("smiles")
+    forms = pd.Series(flat_forms(good["smiles"].tolist()), index=good.index, dtype=str)
+    good = good[~forms.isin(measured.forms)]
+    good = good.sort_values("score", ascending=False, kind="stable", ignore_index=True).head(POOL)
+    names = measured.molecules.smiles
     found = nearest(
         fingerprints_of(good["smiles"].tolist(), bits=BITS, workers=1),
-        fingerprints_of(measured.known, bits=BITS, workers=1),
+        fingerprints_of(names, bits=BITS, workers=1),
     )
-    names = [measured.known[one] for one in found.places]
-    told = good.assign(nearest_measured=names, similarity=found.similarities)
-    # A stereoisomer of what was measured, to a model without stereo, is no proposal.
-    others = told[told["similarity"] < 1]
-    others = others.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-    return others.head(POOL)
+    return good.assign(
+        nearest_measured=[names[one] for one in found.places], nearest_similarity=found.similarities
+    )
 
 
 def _table(rows: pd.DataFrame, wanted: Objective, known: KnownMolecules, seed: int) -> pd.DataFrame:
@@ -236,7 +243,7 @@ def _table(rows: pd.DataFrame, wanted: Objective, known: KnownMolecules, seed: i
         terms += [column, deviation] if deviation in rows.columns else [column]
     others = [name for name in USUAL if name not in terms]
     novel = [one not in known for one in rows["smiles"]]
-    columns = ["smiles", "score", *terms, "nearest_measured", "similarity", "novel", *others]
+    columns = ["smiles", "score", *terms, *NEAREST, "novel", *others]
     return rows.assign(novel=novel)[columns].assign(seed=seed)
 
 
