@@ -18,6 +18,7 @@ import molvae
 from molvae.chem.fingerprints import tanimoto
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.strings import Decoded
+from molvae.codec import NetworkCodec
 from molvae.errors import SettingsError
 from molvae.guidance.desirability import Curve, Ramp, Range, Target
 from molvae.guidance.evaluations import Evaluations
@@ -689,3 +690,9 @@ def test_the_objective_of_the_readme_is_one(tmp_path: Path) -> None:
     (tmp_path / "dock.py").write_text("def affinity(smiles): ...")
     objective = read(tmp_path / "objective.toml")
     assert 0 < len(objective.goals) < len(objective.terms)
+
+
+def test_a_compound_that_the_model_lacks_symbols_for_is_flattened_too() -> None:
+    model = molvae.load("druglike", device="cpu")
+    codec = NetworkCodec(model.checkpoint, flat=True)
+    assert Similarity("[O-]C(=O)c1ccccc1[Se]C").fitted(codec).smiles == "C[Se]c1ccccc1C(=O)O"

@@ -44,6 +44,7 @@ def test_a_search_can_leave_stereo_and_charges_out() -> None:
         found = model.optimize("qed:max", start=start, flat=flat, **options)
         marked = found.table["smiles"].str.contains(r"@|/|H\d?\+")
         assert marked.any() != flat
+        assert flat == any("novel only says" in note for note in found.notes)
         assert flat == ("CN1CCCC1c1cccnc1" in set(found.table["smiles"]))
 
 
