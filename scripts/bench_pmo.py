@@ -39,7 +39,7 @@ from pmo_methods import METHODS, zinc
 
 from molvae.chem.filters import objection
 from molvae.chem.molecules import parse
-from molvae.guidance.measurements import flat_forms
+from molvae.chem.standard import flat_forms
 from molvae.guidance.results import Diversity
 from molvae.metrics.description import fingerprints_of
 from molvae.metrics.evidence import CLOSE, FILTERS

@@ -136,6 +136,15 @@ def standard_many(smiles: Sequence[str], standard: Standard) -> list[str]:
     return [_standard_or_empty(one, standard) for one in smiles]
 
 
+def flat_forms(smiles: Sequence[str]) -> list[str]:
+    """What stereoisomers, salts and states of charge of a molecule share; empty for what is none.
+
+    >>> flat_forms(["C[C@H](N)C(=O)O", "C[C@@H]([NH3+])C(=O)[O-]", "CC(N)C(=O)O.Cl"])
+    ['CC(N)C(=O)O', 'CC(N)C(=O)O', 'CC(N)C(=O)O']
+    """
+    return standard_many(smiles, DEFAULT_STANDARD.flattened())
+
+
 def _standard_or_empty(smiles: str, standard: Standard) -> str:
     try:
         return standardise(parse(smiles), standard, smiles).smiles

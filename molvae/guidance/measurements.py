@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from molvae.chem.standard import DEFAULT_STANDARD, standard_many
+from molvae.chem.standard import flat_forms
 from molvae.codec import Codec, Encodings
 from molvae.corpus.table import numbers, smiles_column, unreadable
 from molvae.errors import TableError
@@ -21,8 +21,6 @@ NAMED = 10
 
 _NUMBER = r"[-+]?[\d.,]+([eE][-+]?\d+)?"
 """What may be a number, be the point of it a comma or not."""
-
-_FLAT = DEFAULT_STANDARD.flattened()
 
 
 @dataclass(frozen=True)
@@ -101,15 +99,6 @@ class Measurements:
         if len(told) > NAMED:
             notes.append(f"And {len(told) - NAMED:,} more rows of which not all can be used.")
         return notes
-
-
-def flat_forms(smiles: Sequence[str]) -> list[str]:
-    """What stereoisomers, salts and states of charge of a molecule share; empty for what is none.
-
-    >>> flat_forms(["C[C@H](N)C(=O)O", "C[C@@H]([NH3+])C(=O)[O-]", "CC(N)C(=O)O.Cl"])
-    ['CC(N)C(=O)O', 'CC(N)C(=O)O', 'CC(N)C(=O)O']
-    """
-    return standard_many(smiles, _FLAT)
 
 
 def _like_numbers(column: pd.Series[str]) -> pd.Series[bool]:

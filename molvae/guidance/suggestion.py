@@ -12,12 +12,13 @@ from molvae import settings as checks
 from molvae.chem.fingerprints import BITS
 from molvae.chem.identity import KnownMolecules
 from molvae.chem.properties import USUAL
+from molvae.chem.standard import flat_forms
 from molvae.codec import Codec
 from molvae.guidance.batch import drawn, expected
 from molvae.guidance.call import Call
 from molvae.guidance.columns import NEAREST, deviation_of
 from molvae.guidance.hopes import bound, features_of, hoped, learned, measured_columns
-from molvae.guidance.measurements import Measurements, flat_forms
+from molvae.guidance.measurements import Measurements
 from molvae.guidance.objective import Objective
 from molvae.guidance.own import Own
 from molvae.guidance.quantities import Descriptor
