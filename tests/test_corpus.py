@@ -319,6 +319,7 @@ def test_what_is_read_is_a_function_of_seed_epoch_and_place(sample: pd.DataFrame
     assert len({read(0, 0), read(0, 1), read(1, 0)}) == 3
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 def test_batches_made_ahead_are_the_same(sample: pd.DataFrame) -> None:
     batches = disguised(prepare(as_table(sample)).corpus, 0.1, 0.5)
     place = len(batches) - 2  # so that it goes on into the next epoch
