@@ -11,6 +11,7 @@ import pandas as pd
 
 from molvae.chem.filters import objection
 from molvae.chem.identity import KnownMolecules
+from molvae.chem.interruption import unbroken
 from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
@@ -154,7 +155,8 @@ class Evaluations:
 
     def _judged(self, molecules: Mapping[str, bool]) -> dict[str, Evaluated]:
         """Evaluate molecules, of which is known whether their strings were strict."""
-        judged = self._objective.judge(self._codec, list(molecules))
+        with unbroken():
+            judged = self._objective.judge(self._codec, list(molecules))
         found = {}
         for place, (smiles, strict) in enumerate(molecules.items()):
             score = float(judged.scores[place])
