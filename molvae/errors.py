@@ -69,7 +69,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("x", ["id", "smiles"])
     ' Known: id, smiles.'
     """
-    names = [str(one) for one in known]
+    names = list(dict.fromkeys(str(one) for one in known))
     lowered = {one.lower(): one for one in reversed(names)}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     if close:

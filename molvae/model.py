@@ -488,7 +488,7 @@ class MolVAE:
 
     def _searching(self, flat: bool) -> NetworkCodec:
         """The codec that a search works with."""
-        if not flat:
+        if not checks.switch("flat", flat):
             return self.codec
         return NetworkCodec(self.checkpoint, workers=self.workers, flat=True)
 
@@ -785,6 +785,11 @@ class MolVAE:
 
 
 def _texts(given: str | Iterable[str]) -> list[str]:
-    """Texts as a list; a single one may stand without one."""
+    """Texts as a list; a single one may stand without one.
+
+    Raises:
+        SettingsError: When they are neither.
+    """
     several = [given] if isinstance(given, str) else given
+    checks.require(isinstance(several, Iterable), f"Texts are wanted, not {given!r:.60}.")
     return ["" if one is None else str(one) for one in several]

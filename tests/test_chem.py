@@ -276,9 +276,13 @@ def test_an_interruption_that_rdkit_keeps_to_itself_is_heard() -> None:
     path = Chem.MolFromSmarts("~".join("*" * 18))  # nearly all of the time is spent within RDKit
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     end = time.monotonic() + 1
+
+    def search() -> None:
+        while time.monotonic() < end:
+            coronene.GetSubstructMatches(path, uniquify=False, maxMatches=10_000)
+
     with handled({signal.SIGINT: signal.default_int_handler}):
         timer.start()
         with pytest.raises(KeyboardInterrupt), unbroken():
-            while time.monotonic() < end:
-                coronene.GetSubstructMatches(path, uniquify=False, maxMatches=10_000)
+            search()
     timer.join()

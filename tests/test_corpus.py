@@ -182,6 +182,27 @@ def test_decimal_commas(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers(table, ["v"])[:, 0], [1.5, np.nan, -3])
 
 
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (["1,234", "0,5"], [1.234, 0.5]),
+        (["0,234", "1,345"], [0.234, 1.345]),
+        (["12,34", "1,345"], [12.34, 1.345]),
+        (["950", "1,234"], None),
+        (["1,234", "-12,500", ""], None),
+    ],
+)
+def test_commas_of_thousands_are_no_decimal_commas(
+    written: list[str], values: list[float] | None
+) -> None:
+    table = as_table(pd.DataFrame({"smiles": ["CCO"] * len(written), "v": written}))
+    if values is None:
+        with pytest.raises(TableError, match=r"'v' has numbers such as 1,234: a decimal comma, or"):
+            numbers(table, ["v"])
+    else:
+        assert numbers(table, ["v"])[:, 0].tolist() == values
+
+
 def test_duplicate_and_unnamed_headers(tmp_path: Path) -> None:
     table = read_table(write(tmp_path / "t.csv", "smiles,v.1,v,v,\nCCO,1,2,3,4\n"))
     assert table.columns.tolist() == ["smiles", "v.1", "v", "v.2", ""]

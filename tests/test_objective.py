@@ -333,6 +333,22 @@ def test_a_function_is_asked_for_many_at_once_and_may_print(
     assert capfd.readouterr() == ("a table\n", "")
 
 
+def test_a_function_may_change_the_folder(tmp_path: Path) -> None:
+    def dock(smiles: list[str]) -> list[int]:
+        os.chdir(tmp_path)
+        return [len(one) for one in smiles]
+
+    before = Path.cwd()
+    assert Own(dock).measure(None, ["CCO"]).numbers.tolist() == [3]  # type: ignore[arg-type]
+    assert Path.cwd() == before != tmp_path
+
+
+@pytest.mark.parametrize("written", [None, 5, len, b"qed:max", {"qed": "max"}])
+def test_what_is_no_objective_is_refused_in_a_line(written: object) -> None:
+    with pytest.raises(SettingsError, match="An objective is a TOML file, or shorthands"):
+        read(written)  # type: ignore[arg-type]
+
+
 CHAINS = [Decoded("C" * length, strict=True) for length in range(1, 61)]
 
 
@@ -575,6 +591,7 @@ def test_a_file_and_shorthands_are_one_objective(tmp_path: Path) -> None:
         ("dock.py:affinity:max", "If it is a function, say python=dock.py:affinity"),
         ("CC=O:max", "No kind of term 'CC'. If it is a compound, say similarity=CC=O"),
         ("similarity= :max", "doesn't say of what"),
+        ("logp:range=0...3", "'0...3': two dots stand between numbers"),
         ("qed:max,constraint=1.5", "1 at most, not 1.5"),
         ("qed:max,constraint,weight=2", "Goals have a weight, constraints don't"),
         ("smart=C:present", "No kind of term 'smart'. Did you mean 'smarts'"),

@@ -118,7 +118,9 @@ def test_a_kill_at_any_moment_costs_one_part(
             assert run.poll() is None
             time.sleep(0.002)
         run.kill()
-    safe = {json.loads(one)["smiles"] for one in lines(folder)}
+    ended, _, torn = (folder / "evaluations.jsonl").read_text().rpartition("\n")
+    safe = {json.loads(one)["smiles"] for one in ended.splitlines()}
+    assert len(safe) >= len(lines(folder)) - bool(torn)
     subprocess.run(command("--resume", folder), check=True)
     times = Counter(asked(oracle))
     assert len(lines(folder)) == len(times) == BUDGET
@@ -308,6 +310,20 @@ def test_a_function_that_is_mended_is_asked_again(model: molvae.MolVAE, tmp_path
     found = model.resume_search(tmp_path / "run")
     assert found.ending == "complete"
     assert found.table["size"].notna().all()
+
+
+def test_a_function_that_is_mended_after_a_stall_is_asked_again(
+    model: molvae.MolVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("molvae.guidance.search.STALL", 2)
+    oracle, run = tmp_path / "oracle.py", tmp_path / "run"
+    oracle.write_text("def size(smiles):\n    return [None for _ in smiles]\n")
+    with pytest.raises(SettingsError, match="No value for any of the first 20 molecules"):
+        model.optimize(
+            f"python={oracle}:size:max", budget=100, moves="nearby", adapt=False, run=run
+        )
+    oracle.write_text("def size(smiles):\n    return [len(one) for one in smiles]\n")
+    assert model.resume_search(run).table["size"].notna().all()
 
 
 def test_a_search_that_strayed_goes_on_behind_what_it_knows(

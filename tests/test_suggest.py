@@ -139,6 +139,8 @@ def test_other_terms_are_computed(model, measured) -> None:  # type: ignore[no-u
         ("pic50:max", {"max_similarity": 0}, SettingsError, "max_similarity is above 0"),
         ("pic50:max", {"count": 0}, SettingsError, "count is 1 or more"),
         (["pic50:max", "qed:max"], {}, SettingsError, "Only a lone goal can do without a scale"),
+        ("pic50:max", {"flat": "no"}, SettingsError, "flat is True or False, not 'no'"),
+        ("pic50:max", {"novel": None}, SettingsError, "novel is True or False, not None"),
         ("pic50:max", {"filters": "mosess"}, SettingsError, "Did you mean 'moses'"),
     ],
 )
@@ -207,6 +209,9 @@ def test_too_little_is_told(model, measured) -> None:  # type: ignore[no-untyped
         model.suggest(measured.head(4), "pic50:max")
     with pytest.raises(TableError, match="All values of pic50 are 5: nothing to learn"):
         model.suggest(measured.head(9).assign(pic50=5), "pic50:max")
+    replicated = pd.concat([measured.head(9).assign(pic50=0.1)] * 3)  # whose mean isn't quite 0.1
+    with pytest.raises(TableError, match=r"All values of pic50 are 0\.1: nothing to learn"):
+        model.suggest(pd.concat([replicated, measured.iloc[9:12].assign(pic50=0.1)]), "pic50:max")
     with pytest.raises(TableError, match="The column 'pic50' holds no number"):
         model.suggest(measured.head(9).assign(pic50="n.d."), "pic50:max")
     with pytest.raises(SettingsError, match="Measured values of pic50 are for suggest"):
@@ -217,6 +222,8 @@ def test_fewer_than_asked_for_is_told(model, measured) -> None:  # type: ignore[
     found = model.suggest(measured, "pic50:max", count=30, budget=60, max_similarity=0.2)
     assert 0 < len(found.table) < 30
     assert f"Only {len(found.table)} of 30 proposals" in found.notes[-1]
+    many = model.suggest(measured, "pic50:max", count=10**9, budget=60, max_similarity=0.2)
+    assert len(many.table) >= len(found.table)
 
 
 def test_a_batch_of_half_a_search_is_none(model, measured) -> None:  # type: ignore[no-untyped-def]

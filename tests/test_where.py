@@ -89,6 +89,7 @@ def test_the_name_of_a_column_may_be_odd() -> None:
         ("logp=3..3", r"Between 3 and 3 lies nothing. Say 3\+-WIDTH"),
         ("logpp>1", "no head for 'logpp'. Did you mean 'logp'. Train one with --property logpp"),
         ("qed>0.8", "no head for 'qed'. Known: logp. Train one with --property qed"),
+        ("logp=0...3", "Two dots stand between numbers"),
         (["logp>1", "logp<3"], r"logp<3: logp has a condition already.* logp=LOW..HIGH"),
     ],
 )
@@ -97,6 +98,15 @@ def test_what_is_no_condition_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         model.generate(1, where=[text] if isinstance(text, str) else text)
+
+
+@pytest.mark.parametrize("text", ["qed>1.1", "qed=-2..-1", "qed=1.2+-0.1"])
+def test_what_no_molecule_meets_is_refused(text: str) -> None:
+    codec = Linear()
+    codec.property_names = ("qed",)
+    with pytest.raises(SettingsError, match=r"qed is from 0 to 1"):
+        read(text, codec)  # type: ignore[arg-type]
+    assert len(read("qed>0.9", codec).each) == 1  # type: ignore[arg-type]
 
 
 def test_settings_that_leave_nothing_to_choose_are_refused(model: molvae.MolVAE) -> None:

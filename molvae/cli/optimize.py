@@ -130,7 +130,8 @@ def optimize(
 
     The score is the weighted geometric mean of the goals (mean=arithmetic stands among the terms);
     below 0 a constraint is broken. One max, min or target alone needs no bounds: its value is
-    what counts. In a TOML file each term is a table [[term]] with the same keys.
+    what counts, or its desirability where its ends are known (qed). In a TOML file each term is a
+    table [[term]] with the same keys.
 
     Every molecule evaluated is a row. A value is found for the molecule itself, never its latent;
     what a head predicts stands in a column `predicted_`. What the filters (moses, unless others
@@ -138,8 +139,9 @@ def optimize(
 
     With --run, what was evaluated is written to a folder, 24 molecules at most at a time. After a
     kill or Ctrl-C, --resume goes on to the same table; what was written isn't evaluated again. At
-    the end the folder holds the table (molecules.csv), its best 100 (best.csv, best.svg), the curve
-    (curve.csv, curve.png) and a summary with the diversity of the best (summary.json).
+    the end the folder holds the table (molecules.csv), the best 100 of those that are novel and
+    pass the filters (best.csv, best.svg), the curve (curve.csv, curve.png) and a summary with the
+    diversity of these (summary.json).
 
     \b
     Example:

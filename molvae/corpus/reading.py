@@ -113,6 +113,8 @@ def open_table(source: Source, *, workers: int | None = None) -> TableSource:
     if isinstance(source, str | Path):
         content = Content(source)
         return TableSource(_records(content, workers), content)
+    if not isinstance(source, Iterable):
+        raise TableError(f"A file, a table or SMILES are wanted, not {source!r:.60}.")
     smiles = pd.DataFrame({"smiles": pd.Series(list(source), dtype=object)})
     if smiles.empty:
         raise TableError("No molecules were given.")

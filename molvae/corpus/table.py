@@ -17,6 +17,9 @@ from molvae.errors import MoleculeError, TableError, nearest
 _DECIMAL_COMMA = r"[-+]?\d*(,\d+)?"
 """Numbers as much of Europe writes them, and blanks."""
 
+_THOUSANDS = r"[-+]?[1-9]\d{0,2},\d{3}"
+"""Numbers that may have a decimal comma, or one between thousands."""
+
 _PROBED = 50
 """Values looked at when a column of SMILES is searched by content."""
 
@@ -103,14 +106,12 @@ class NumberColumns:
         names: The P columns.
 
     Raises:
-        TableError: For a column that isn't there.
+        TableError: For a column that isn't there, or whose commas may be those of thousands.
     """
 
     def __init__(self, head: pd.DataFrame, names: Sequence[str]) -> None:
         self._commas = {
-            known_column(head.columns, name): bool(
-                head[name].str.strip().str.fullmatch(_DECIMAL_COMMA).all()
-            )
+            name: _has_commas(name, head[known_column(head.columns, name)].str.strip())
             for name in names
         }
         self._found = dict.fromkeys(self._commas, False)
@@ -148,6 +149,19 @@ def numbers(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     values = columns.read(table)
     columns.require_numbers()
     return values
+
+
+def _has_commas(name: str, texts: pd.Series[str]) -> bool:
+    """Whether a column, stripped of blanks around its values, has decimal commas."""
+    if not texts.str.fullmatch(_DECIMAL_COMMA).all():
+        return False
+    with_comma = texts[texts.str.contains(",", regex=False)]
+    if len(with_comma) and with_comma.str.fullmatch(_THOUSANDS).all():
+        raise TableError(
+            f"The column {name!r} has numbers such as {with_comma.iloc[0]}: a decimal comma, or "
+            "thousands? Write them without a comma."
+        )
+    return len(with_comma) > 0
 
 
 def _share_of_smiles(column: pd.Series[str]) -> float:

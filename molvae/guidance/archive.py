@@ -14,12 +14,12 @@ class Archive:
     """Molecules with their scores, the best first.
 
     Parents are drawn by rank and not by score, since many scores are products that lie near zero
-    for long: with a weight of 1 / (k N + rank), N being the number of those that may be parents and
-    rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191). Molecules of the same score have the
-    same rank and share its weight: a search that has come to a plateau isn't held there by the many
-    ways to stand on it. Where scaffolds share, the weight of a molecule is divided by the root of
-    how many of the possible parents have its Murcko scaffold, so that one family of molecules
-    doesn't become all there is.
+    for long: with a weight of 1 / (k N + rank), N being the number of those that may be parents,
+    `PARENTS` at most, and rank counted from 0 (Tripp et al., 2020, arXiv:2006.09191). Molecules of
+    the same score have the same rank and share its weight: a search that has come to a plateau
+    isn't held there by the many ways to stand on it. Where scaffolds share, the weight of a
+    molecule is divided by the root of how many of the possible parents have its Murcko scaffold, so
+    that one family of molecules doesn't become all there is.
 
     Args:
         found: Molecules and their scores to begin with; those without one (-inf) are known, and

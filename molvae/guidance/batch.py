@@ -53,6 +53,7 @@ def drawn(
     """
     if pool.empty:
         return []
+    count = min(count, len(pool))
     desirabilities, hopes = _desirabilities(objective, pool), _hopes(objective)
     surrogates = {hope.column: hope.surrogate for hope in hopes.values()}
     values = {

@@ -185,6 +185,7 @@ def read(
         with placed(text or "''"):
             one = parsed(text)
             check_head(one.name, codec)
+            _check_span(one)
             require(
                 all(one.name != other.name for other in each),
                 f"{one.name} has a condition already. Between two values is {one.name}=LOW..HIGH.",
@@ -193,6 +194,16 @@ def read(
             each.append(Condition(one.name, one.aim, error, text))
     require(bool(each), f"A condition is {FORMS}.")
     return Conditions(tuple(each))
+
+
+def _check_span(condition: Condition) -> None:
+    """Refuse what no molecule meets."""
+    span = of_property(condition.name).span
+    if span is None:
+        return
+    aim, (least, most) = condition.aim, span
+    low, high = (aim.value, aim.value) if isinstance(aim, Target) else aim.bounds
+    require(low <= most and high >= least, f"{condition.name} is from {least:g} to {most:g}.")
 
 
 def parsed(text: str) -> Condition:
@@ -219,6 +230,7 @@ def parsed(text: str) -> Condition:
 
 def _aim(text: str) -> Target | Range:
     """What stands behind an equals sign."""
+    require("..." not in text, "Two dots stand between numbers, as in 0..3 or 0..0.3.")
     if ".." in text:
         low, high = (_number(one) for one in text.split("..", 1))
         require(low != high, f"Between {low:g} and {high:g} lies nothing. Say {low:g}+-WIDTH.")

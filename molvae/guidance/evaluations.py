@@ -16,12 +16,12 @@ from molvae.chem.molecules import parse
 from molvae.chem.properties import USUAL, compute
 from molvae.chem.strings import Decoded
 from molvae.codec import Codec
-from molvae.errors import SettingsError
 from molvae.guidance.columns import FACTS, desirability_of
 from molvae.guidance.evaluated import Evaluated
 from molvae.guidance.objective import Objective
 from molvae.guidance.record import Record
 from molvae.guidance.standing import Account, Standing
+from molvae.settings import require
 
 
 class Evaluations:
@@ -101,6 +101,15 @@ class Evaluations:
         """Molecules and scores that the record held and the search didn't ask for, told once."""
         unasked, self._unasked = self._unasked, []
         return [(one, self.found[one].score) for one in unasked]
+
+    def require_values(self) -> None:
+        """Require that each term has a value for some of the molecules that were evaluated.
+
+        Raises:
+            SettingsError: When one has none.
+        """
+        lack = self._lack({})
+        require(not lack, lack)
 
     def takes(self, one: Decoded) -> bool:
         """Whether it is a molecule that isn't passed over."""
@@ -183,16 +192,20 @@ class Evaluations:
         Raises:
             SettingsError: When one has none for as many as a part.
         """
+        lack = self._lack(judged)
+        are_enough = len(self.found) + len(judged) >= min(self.PART, self._budget)
+        require(not lack or not are_enough, lack)
+        return not lack
+
+    def _lack(self, judged: Mapping[str, Evaluated]) -> str:
+        """What is to be told of a term without a value for any molecule, these included."""
         count = len(self.found) + len(judged)
-        for place, term in enumerate(self._objective.terms):
-            if any(not one.reasons[place] for one in chain(self.found.values(), judged.values())):
-                continue
-            if count < min(self.PART, self._budget):
-                return False
-            smiles, first = next(chain(self.found.items(), judged.items()))
-            raise SettingsError(
-                f"{term.place}: No value for any of the first {count} molecules; "
-                f"the first is {smiles}: {first.reasons[place]}. "
-                "A search needs values: a low one, where there is none."
-            )
-        return True
+        for place, term in enumerate(self._objective.terms if count else ()):
+            if all(one.reasons[place] for one in chain(self.found.values(), judged.values())):
+                smiles, first = next(chain(self.found.items(), judged.items()))
+                return (
+                    f"{term.place}: No value for any of the first {count} molecules; "
+                    f"the first is {smiles}: {first.reasons[place]}. "
+                    "A search needs values: a low one, where there is none."
+                )
+        return ""

@@ -22,6 +22,9 @@ from molvae.guidance.surrogate import MOST, Features, Surrogate
 LEAST = 5
 """Measured molecules below which nothing is learned."""
 
+_SAME = 1e-9
+"""Relative difference of means of replicates that may be rounding alone."""
+
 HOPES = np.linspace(-1.0, 1.0, 9)
 """Standard deviations around the prediction, of which a hope takes the best."""
 
@@ -119,7 +122,7 @@ def learned(measured: Measurements, columns: Sequence[str], seed: int) -> dict[s
                 f"{name} has values of {len(there)} molecules that the model can encode; {LEAST} "
                 "or more are needed. To begin with, make some that differ (`molvae generate`)."
             )
-        if np.ptp(values[there]) == 0:
+        if np.allclose(values[there], values[there[0]], rtol=_SAME, atol=0.0):
             raise TableError(f"All values of {name} are {values[there[0]]:g}: nothing to learn.")
         if len(there) > MOST:
             there = np.sort(np.random.default_rng(seed).choice(there, MOST, replace=False))

@@ -20,6 +20,8 @@ class Failed(Exception):  # noqa: N818  # no error of ours: a molecule without a
 def hosted(folder: Path | None = None) -> Iterator[None]:
     """Run code of the user's in this block; what it prints goes to standard error.
 
+    The working folder is the one of before when it has ended.
+
     Args:
         folder: Where its file lies, from which it may import.
 
@@ -28,7 +30,7 @@ def hosted(folder: Path | None = None) -> Iterator[None]:
         KeyboardInterrupt: As it is.
     """
     try:
-        with _no_standard_output(), _importing_from(folder):
+        with contextlib.chdir(Path.cwd()), _no_standard_output(), _importing_from(folder):
             yield
     except (Failed, KeyboardInterrupt):
         raise

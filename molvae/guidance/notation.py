@@ -20,7 +20,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,11 @@ def read(written: Written) -> Objective:
     if isinstance(written, Path):
         return _of_file(written)
     several = [written] if isinstance(written, str) else written
+    require(
+        isinstance(several, Iterable) and not isinstance(several, bytes | Mapping),
+        f"An objective is a TOML file, or shorthands such as qed:max, not {written!r:.60}. A "
+        "function stands in a file: python=FILE.py:FUNCTION:max.",
+    )
     texts = [str(one).strip() for one in several]
     if any(one.lower().endswith(".toml") for one in texts):
         require(len(texts) == 1, "A TOML file stands alone: put the other terms into it.")

@@ -116,6 +116,7 @@ def optimize(
             barren = 0 if len(evaluations.asked) > before else barren + 1
         if evaluations.left:
             ending = "stalled"
+            evaluations.require_values()
     except KeyboardInterrupt:
         ending = "interrupted"
     table = evaluations.table(known, call.filters, call.seed)

@@ -69,6 +69,7 @@ def _keys(text: str) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    require("..." not in text, f"{text!r}: two dots stand between numbers, as in 0..3 or 0..0.3.")
     if ".." in text:
         return [_point(one) for one in text.split("..")]
     try:

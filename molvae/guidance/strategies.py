@@ -91,7 +91,7 @@ class CovarianceAdaptation(Strategy):
 
 
 class GradientAscent(Strategy):
-    """Steps along the slope of a head, from draws of the prior.
+    """Steps along the slope of a head, from given latents, then from draws of the prior.
 
     Each molecule starts at a latent of its own. A step goes a fixed length along the slope of
     the head, then is drawn back towards the origin, where the prior has its mass.

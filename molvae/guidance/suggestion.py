@@ -111,6 +111,7 @@ def suggest(
     """
     count, budget = checks.count("count", count), checks.count("budget", budget)
     seed, max_similarity = checks.seed(seed), checks.number("max_similarity", max_similarity)
+    checks.switch("novel", novel)
     checks.require(
         0 < max_similarity <= 1, f"max_similarity is above 0, 1 at most, not {max_similarity:g}."
     )
@@ -263,5 +264,5 @@ def _judged(name: str, surrogate: Surrogate, measured: Measurements) -> str:
     place = measured.columns.index(name)
     count = int(np.isfinite(measured.means[:, place]).sum())
     some = f"{count:,}" if count <= MOST else f"{MOST:,} of {count:,}"
-    weak = " That is too weak to guide: the batch explores." if surrogate.r2 < WEAK_R2 else ""
+    weak = " That is too weak to guide: the batch explores." if not surrogate.r2 >= WEAK_R2 else ""
     return f"{name} of {some} molecules, each predicted by the others: R2 {surrogate.r2:.2f}.{weak}"

@@ -20,13 +20,13 @@ from molvae.guidance.quantities import (
     of_property,
 )
 from molvae.guidance.quantity import Quantity
-from molvae.settings import number, require
+from molvae.settings import number, require, text
 
 
 def _text(key: str, given: Any) -> str:
-    require(isinstance(given, str), f"{key} is a text, not {given!r:.60}.")
-    require(bool(given.strip()), f"{key} is empty.")
-    return str(given)
+    found = text(key, given)
+    require(bool(found.strip()), f"{key} is empty.")
+    return found
 
 
 def _names(key: str, given: Any) -> tuple[str, ...]:
