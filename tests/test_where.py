@@ -89,7 +89,7 @@ def test_the_name_of_a_column_may_be_odd() -> None:
         ("logp=3..3", r"Between 3 and 3 lies nothing. Say 3\+-WIDTH"),
         ("logpp>1", "no head for 'logpp'. Did you mean 'logp'. Train one with --property logpp"),
         ("qed>0.8", "no head for 'qed'. Known: logp. Train one with --property qed"),
-        ("logp=0...3", "Two dots stand between numbers"),
+        ("logp=0...3", "logp=0...3: '0...3': two dots stand between numbers"),
         (["logp>1", "logp<3"], r"logp<3: logp has a condition already.* logp=LOW..HIGH"),
     ],
 )

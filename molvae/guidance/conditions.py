@@ -22,6 +22,7 @@ from molvae.errors import SettingsError
 from molvae.guidance.desirability import Range, Target
 from molvae.guidance.objective import placed
 from molvae.guidance.quantities import check_head, of_property
+from molvae.guidance.shorthand import between_dots
 from molvae.settings import number, require
 
 _LEAST_VARIANCE = 1e-30
@@ -230,9 +231,8 @@ def parsed(text: str) -> Condition:
 
 def _aim(text: str) -> Target | Range:
     """What stands behind an equals sign."""
-    require("..." not in text, "Two dots stand between numbers, as in 0..3 or 0..0.3.")
     if ".." in text:
-        low, high = (_number(one) for one in text.split("..", 1))
+        low, high = (_number(one) for one in between_dots(text, 1))
         require(low != high, f"Between {low:g} and {high:g} lies nothing. Say {low:g}+-WIDTH.")
         return Range((low, high))
     value, sign, width = text.replace("±", "+-").partition("+-")

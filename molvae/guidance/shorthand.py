@@ -53,6 +53,16 @@ def parsed(text: str) -> dict[str, Any]:
     return {kind: argument} | (_keys(wanted) if wanted else {})
 
 
+def between_dots(text: str, most: int = -1) -> list[str]:
+    """What stands before, between and behind two dots, cut so often at most.
+
+    Raises:
+        SettingsError: For three dots, of which the last may belong to a number.
+    """
+    require("..." not in text, f"{text!r}: two dots stand between numbers, as in 0..3 or 0..0.3.")
+    return text.split("..", most)
+
+
 def _keys(text: str) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     known = [*AIMS, *OPTIONS]
@@ -69,9 +79,8 @@ def _keys(text: str) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    require("..." not in text, f"{text!r}: two dots stand between numbers, as in 0..3 or 0..0.3.")
     if ".." in text:
-        return [_point(one) for one in text.split("..")]
+        return [_point(one) for one in between_dots(text)]
     try:
         return float(text)
     except ValueError:
